@@ -1,0 +1,1 @@
+"""Tillgate: a hosted payment page that turns a paid link into tickets."""

@@ -1,0 +1,66 @@
+"""The tree of refusals: each has a stable code for clients and a sentence for people."""
+
+from http import HTTPStatus
+
+
+class TillgateError(Exception):
+    """Base of every refusal: the request was understood and is not carried out."""
+
+    code = "refused"
+    status = HTTPStatus.CONFLICT
+
+
+class NotFoundError(TillgateError):
+    """There is no such thing, or it is not yours: the two are not told apart."""
+
+    code = "not_found"
+    status = HTTPStatus.NOT_FOUND
+
+
+class InvalidInputError(TillgateError):
+    """A value cannot be accepted. `field` names it as the form, the option or the API does."""
+
+    code = "invalid_input"
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+
+    def __init__(self, field: str, reason: str) -> None:
+        self.field = field
+        self.reason = reason
+        super().__init__(f"{field}: {reason}")
+
+
+class InvalidTransitionError(TillgateError):
+    """The table of edges has no such step."""
+
+    code = "invalid_transition"
+
+
+class LinkNotPayableError(TillgateError):
+    """The link does not take a payment now: not open, past its end, or just being closed."""
+
+    code = "link_not_payable"
+
+
+class PaymentInFlightError(TillgateError):
+    """A payment was already started for this link and could still be paid."""
+
+    code = "payment_in_flight"
+
+
+class NoRoomError(TillgateError):
+    """The event has fewer free places than asked for."""
+
+    code = "no_room"
+
+
+class ProviderRefusedError(TillgateError):
+    """The payment provider understood our request and refused it for good."""
+
+    code = "provider_refused"
+    status = HTTPStatus.BAD_GATEWAY
+
+
+class AccountNotConnectedError(TillgateError):
+    """The merchant's account at the provider takes no new payments."""
+
+    code = "account_not_connected"

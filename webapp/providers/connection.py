@@ -1,0 +1,59 @@
+"""An adapter joined to one account: the calls that the rules make, each with its deadline."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from webapp.providers import http
+from webapp.providers.base import (
+    Access,
+    Adapter,
+    CheckoutRequest,
+    CloseAnswer,
+    Creation,
+    Handle,
+    Hint,
+    Read,
+    Unanswered,
+    Unreadable,
+)
+
+
+@dataclass(frozen=True)
+class Connection:
+    """One account at one provider. Nothing here raises for what the provider does."""
+
+    adapter: Adapter
+    access: Access
+
+    def create(self, checkout: CheckoutRequest, *, timeout_s: float) -> Creation:
+        """Ask for a checkout. Without an answer nobody knows whether it was made."""
+        try:
+            answer = http.send(
+                self.adapter.build_create(self.access, checkout), timeout_s=timeout_s
+            )
+        except http.NoAnswerError as error:
+            return Unanswered(str(error))
+        return self.adapter.parse_create(answer)
+
+    def read(self, handle: Handle, *, timeout_s: float) -> Read:
+        """Ask what became of a checkout. The only source of truth there is."""
+        try:
+            answer = http.send(self.adapter.build_read(self.access, handle), timeout_s=timeout_s)
+        except http.NoAnswerError as error:
+            return Unreadable(str(error))
+        return self.adapter.parse_read(answer)
+
+    def close(self, checkout_id: str, *, timeout_s: float) -> CloseAnswer:
+        """Ask that nobody can pay this checkout any more. Read afterwards, whatever it says."""
+        try:
+            answer = http.send(
+                self.adapter.build_close(self.access, checkout_id), timeout_s=timeout_s
+            )
+        except http.NoAnswerError:
+            return CloseAnswer.UNKNOWN
+        return self.adapter.parse_close(answer)
+
+    def notice(self, headers: Mapping[str, str], body: bytes, now: datetime) -> Hint:
+        """Authenticate a notice that came for this account; see `Adapter.parse_notice`."""
+        return self.adapter.parse_notice(self.access, headers, body, now)
