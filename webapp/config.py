@@ -178,3 +178,8 @@ class Settings(BaseSettings):
     def signer(self) -> TicketSigner:
         """What signs ticket codes."""
         return TicketSigner.from_text(self.ticket_signing_key.get_secret_value())
+
+    @property
+    def mail_domain(self) -> str:
+        """The right half of every Message-ID: the domain that the mail comes from."""
+        return self.mail_from.rpartition("@")[2].rstrip("> ")

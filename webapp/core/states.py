@@ -244,6 +244,9 @@ TABLES: Final[Mapping[type[State], Edges]] = MappingProxyType(
 # An attempt in one of these could still be paid at the provider.
 MAY_HOLD_MONEY: Final = frozenset({AttemptState.CREATED, AttemptState.PENDING})
 
+# A link in one of these has ended unpaid; late money can still change that.
+LINK_ENDED: Final = frozenset({LinkState.EXPIRED, LinkState.CANCELED})
+
 # A session in one of these is still the buyer's.
 SESSION_OPEN: Final = frozenset(
     {SessionState.INITIATED, SessionState.PROCESSING, SessionState.INTERRUPTED}

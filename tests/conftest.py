@@ -1,0 +1,83 @@
+"""What every test may ask for: the app on a database of its own, and rows in it."""
+
+import os
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import text
+
+from tests import database
+from tests.factories import Factories
+from tests.sandbox import process as bank_process
+from webapp import logs
+from webapp.config import Settings
+from webapp.extensions import db, queue_redis
+from webapp.factory import create_app
+from webapp.providers import http
+
+Configure = Callable[..., Settings]
+
+
+@pytest.fixture(scope="session")
+def settings(worker_id: str) -> Settings:
+    """Settings of this test process: its own number of Redis, and its own database to come."""
+    if "DATABASE_URL" not in os.environ:
+        pytest.exit("Run the tests with `make test`, or `make test T=tests/unit`.", returncode=2)
+    number = int(worker_id.removeprefix("gw") or 0) + 1 if worker_id != "master" else 0
+    redis_url = f"{os.environ['REDIS_URL']}?db={number}"
+    return Settings.model_validate(
+        {
+            **{name.lower(): value for name, value in os.environ.items()},
+            "redis_url": redis_url,
+            "sandbox_secret": bank_process.SECRET,
+            "database_pool": 60,
+        }
+    )
+
+
+@pytest.fixture(scope="session")
+def app(settings: Settings, worker_id: str) -> Iterator[Flask]:
+    """The real app on a database of this test process's own."""
+    with database.copied(settings, os.environ["DATABASE_URL"], worker_id) as url:
+        app = create_app(Settings.model_validate(settings.model_dump() | {"database_url": url}))
+        logs.configure(level="INFO", as_json=True)
+        yield app
+        with app.app_context():
+            queue_redis.close()
+            db.engine.dispose()
+        http.close()
+
+
+@pytest.fixture
+def rows(app: Flask) -> Iterator[Flask]:
+    """An app context on an empty database, emptied again afterwards."""
+    with app.app_context():
+        queue_redis.flushdb()
+        yield app
+        db.session.remove()
+        tables = ", ".join(f'"{table.name}"' for table in db.metadata.sorted_tables)
+        with db.engine.begin() as connection:
+            connection.execute(text(f"TRUNCATE {tables} RESTART IDENTITY CASCADE"))
+
+
+@pytest.fixture
+def configure(app: Flask) -> Iterator[Callable[..., Settings]]:
+    """Change settings for one test: `configure(check_new_every_s=1)`."""
+    before: Settings = app.extensions["tillgate.settings"]
+
+    def change(**changes: Any) -> Settings:
+        now: Settings = app.extensions["tillgate.settings"]
+        changed = Settings.model_validate(now.model_dump() | changes)
+        app.extensions["tillgate.settings"] = changed
+        return changed
+
+    yield change
+    app.extensions["tillgate.settings"] = before
+
+
+@pytest.fixture
+def make(rows: Flask) -> Factories:
+    """Makes rows by the same operations that people use, as far as there are some."""
+    return Factories()

@@ -1,0 +1,1 @@
+"""The rules. The only room that opens transactions and asks the database."""

@@ -1,0 +1,1 @@
+"""The desk: merchants, and what the background did."""

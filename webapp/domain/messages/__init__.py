@@ -1,0 +1,1 @@
+"""Messages: emails that are promised, alerts, and money that waits for a person."""

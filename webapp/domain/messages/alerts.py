@@ -1,0 +1,50 @@
+"""Alerts: told once, however often they are seen."""
+
+from typing import Literal
+
+import structlog
+from sqlalchemy import func
+from sqlalchemy.dialects.postgresql import insert
+
+from webapp.extensions import db
+from webapp.models import Alert
+
+logger = structlog.get_logger(__name__)
+
+
+def raise_once(
+    severity: Literal["alert", "critical"],
+    kind: str,
+    *,
+    subject: str,
+    headline: str,
+    body: str,
+    merchant_id: int | None,
+) -> None:
+    """Note an alert in this transaction; one that is open already is only counted up.
+
+    Args:
+        severity: `critical` when money is at stake.
+        kind: what sort of matter, such as `mismatch`.
+        subject: the reference of what it is about.
+        headline: one line, which names no person.
+        body: the whole story for whoever has to act.
+        merchant_id: whose matter it is besides the operator's.
+    """
+    row = insert(Alert).values(
+        severity=severity,
+        kind=kind,
+        subject=subject,
+        headline=headline,
+        body=body,
+        merchant_id=merchant_id,
+        times=1,
+    )
+    db.session.execute(
+        row.on_conflict_do_update(
+            index_elements=[Alert.kind, Alert.subject],
+            index_where=Alert.ended_at.is_(None),
+            set_={"times": Alert.times + 1, "last_seen_at": func.now()},
+        )
+    )
+    logger.error("alert_raised", severity=severity, kind=kind, subject=subject, headline=headline)

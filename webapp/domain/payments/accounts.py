@@ -1,0 +1,117 @@
+"""A merchant's accounts at providers: their secrets, encrypted, and the connection made of them."""
+
+import json
+from collections.abc import Mapping
+
+from cryptography.fernet import Fernet, MultiFernet
+from sqlalchemy import select
+
+from webapp.core import references
+from webapp.core.errors import AccountNotConnectedError, NotFoundError
+from webapp.core.states import AccountState
+from webapp.extensions import db, settings
+from webapp.models import Merchant, ProviderAccount
+from webapp.providers.base import Access
+from webapp.providers.connection import Connection
+from webapp.providers.registry import ADAPTERS
+
+
+def connect(
+    merchant: Merchant,
+    provider: str,
+    external_account: str,
+    *,
+    is_live: bool,
+    secrets: Mapping[str, str],
+) -> ProviderAccount:
+    """Write an account, in this transaction; one that is known gets the new secrets.
+
+    Raises:
+        AccountNotConnectedError: there is no such provider here.
+    """
+    if provider not in ADAPTERS or (provider == "sandbox" and not settings.sandbox_enabled):
+        raise AccountNotConnectedError(f"the provider {provider!r} is not switched on here")
+    account = of_provider(merchant, provider, external_account)
+    encrypted = _keyring().encrypt(json.dumps(dict(secrets)).encode())
+    if account is None:
+        account = ProviderAccount(
+            merchant_id=merchant.id,
+            provider=provider,
+            external_account=external_account,
+            is_live=is_live,
+            credentials=encrypted,
+            hook_token=references.token(),
+        )
+        db.session.add(account)
+        db.session.flush()
+    account.credentials = encrypted
+    return account
+
+
+def of_provider(
+    merchant: Merchant, provider: str, external_account: str | None = None
+) -> ProviderAccount | None:
+    """Return the merchant's account at a provider (the first, or the one of that name)."""
+    query = select(ProviderAccount).where(
+        ProviderAccount.merchant_id == merchant.id, ProviderAccount.provider == provider
+    )
+    if external_account is not None:
+        query = query.where(ProviderAccount.external_account == external_account)
+    return db.session.scalar(query.order_by(ProviderAccount.id).limit(1))
+
+
+def active(merchant: Merchant) -> ProviderAccount:
+    """Return the account that the merchant's next links are paid to.
+
+    Raises:
+        AccountNotConnectedError: there is none.
+    """
+    account = db.session.scalar(
+        select(ProviderAccount)
+        .where(
+            ProviderAccount.merchant_id == merchant.id,
+            ProviderAccount.state == AccountState.ACTIVE,
+        )
+        .order_by(ProviderAccount.id)
+        .limit(1)
+    )
+    if account is None:
+        raise AccountNotConnectedError("connect an account at a payment provider first")
+    return account
+
+
+def by_hook_token(provider: str, token: str) -> ProviderAccount:
+    """Return the account whose notices arrive under this token.
+
+    Raises:
+        NotFoundError: nobody's do.
+    """
+    account = db.session.scalar(
+        select(ProviderAccount).where(
+            ProviderAccount.provider == provider, ProviderAccount.hook_token == token
+        )
+    )
+    if account is None:
+        raise NotFoundError("there is no such account")
+    return account
+
+
+def connection(account: ProviderAccount) -> Connection:
+    """Return the way to this account's provider: a plain value that outlives the transaction."""
+    secrets = json.loads(_keyring().decrypt(account.credentials))
+    access = Access(
+        account=account.external_account,
+        is_live=account.is_live,
+        base_url=_base_url(account.provider),
+        secrets=secrets,
+    )
+    return Connection(ADAPTERS[account.provider], access)
+
+
+def _base_url(provider: str) -> str:
+    return {"sandbox": settings.sandbox_url}[provider]
+
+
+def _keyring() -> MultiFernet:
+    keys = settings.credentials_keys.get_secret_value().split(",")
+    return MultiFernet([Fernet(key.strip()) for key in keys])

@@ -1,0 +1,234 @@
+"""Payment attempts: begun under the link's lock, known to the provider by one reference."""
+
+from datetime import timedelta
+
+from sqlalchemy import func, select, update
+
+from webapp import jobs
+from webapp.core.errors import (
+    AccountNotConnectedError,
+    LinkNotPayableError,
+    NotFoundError,
+    PaymentInFlightError,
+)
+from webapp.core.states import (
+    LINK_ENDED,
+    MAY_HOLD_MONEY,
+    AccountState,
+    AttemptState,
+    LinkState,
+    SessionState,
+)
+from webapp.domain.messages import attention
+from webapp.domain.transaction import database_now, lock, require_locked, transaction
+from webapp.domain.transitions import record, transition
+from webapp.extensions import db, settings
+from webapp.models import Event, PaymentAttempt, PaymentLink, PaymentSession
+from webapp.providers.base import CheckoutRequest, Created, Creation, Refused
+from webapp.providers.registry import ADAPTERS
+
+# Clocks differ, and the buyer should not meet a checkout that ends while they type.
+EXPIRY_MARGIN = timedelta(minutes=1)
+
+
+def begin(link: PaymentLink, session: PaymentSession, *, actor: str) -> PaymentAttempt:
+    """Write an attempt, with the exact request that the provider will get; nothing is sent yet.
+
+    The caller holds the link's lock and the session's.
+
+    Raises:
+        LinkNotPayableError: not open, past its end by PostgreSQL's clock, or being closed.
+        AccountNotConnectedError: the account takes no new checkouts.
+        PaymentInFlightError: another attempt could still be paid.
+    """
+    require_locked(link)
+    now = database_now()
+    if link.state is not LinkState.OPEN or link.closing_for is not None or link.expires_at <= now:
+        raise LinkNotPayableError("this link does not take a payment now")
+    account = link.provider_account
+    if account.state is not AccountState.ACTIVE:
+        raise AccountNotConnectedError("the merchant takes no payments at the moment")
+    before = current(link)
+    if before is not None:
+        if before.state in MAY_HOLD_MONEY:
+            raise PaymentInFlightError("a payment for this link is on its way")
+        before.is_current = False
+        db.session.flush()  # the one current attempt is a unique index: first the old one goes
+    attempt = PaymentAttempt(
+        link=link,
+        session=session,
+        provider_account=account,
+        amount_minor=link.amount_minor,
+        currency=link.currency,
+        request={},
+        watch_until=link.expires_at + timedelta(seconds=settings.watch_after_end_s),
+        next_check_at=now + timedelta(seconds=settings.check_unanswered_after_s),
+    )
+    db.session.add(attempt)
+    db.session.flush()
+    limits = ADAPTERS[account.provider].CAPABILITIES
+    latest, earliest = now + limits.max_expiry, now + limits.min_expiry
+    attempt.request = CheckoutRequest(
+        reference=attempt.reference,
+        money=link.money,
+        description=link.title,
+        merchant_name=link.merchant.name,
+        return_url=f"{settings.base_url}/pay/{link.code}/processing?returned=1",
+        notice_url=f"{settings.base_url}/hooks/{account.provider}/{account.hook_token}",
+        expires_at=max(min(link.expires_at, latest - EXPIRY_MARGIN), earliest + EXPIRY_MARGIN),
+    ).as_json()
+    link.may_hold_money = True
+    session.attempt_count += 1
+    transition(session, SessionState.PROCESSING, actor=actor, attempt=attempt.reference)
+    return attempt
+
+
+def current(link: PaymentLink) -> PaymentAttempt | None:
+    """Return the attempt that the buyer's pages are about, if there was one."""
+    query = select(PaymentAttempt).where(
+        PaymentAttempt.link_id == link.id, PaymentAttempt.is_current
+    )
+    return db.session.scalar(query.execution_options(populate_existing=True))
+
+
+def record_creation(reference: str, creation: Creation, *, actor: str) -> str | None:
+    """Write down what became of our request for a checkout, however late that is known.
+
+    The same answer twice, or one that comes after a read has told more, changes nothing.
+
+    Returns:
+        Where the buyer pays, or None when nobody knows yet or the provider refused.
+    """
+    with transaction() as after_commit:
+        attempt = lock_with_link(reference)
+        if isinstance(creation, Created):
+            adopt_checkout(attempt, creation.checkout_id, creation.url, actor=actor)
+        elif isinstance(creation, Refused):
+            if attempt.state is AttemptState.CREATED:
+                transition(attempt, AttemptState.FAILED, actor=actor, reason=creation.reason[:200])
+                interrupt(attempt, "network", actor=actor)
+                weigh(attempt.link)
+        else:
+            attempt.next_check_at = database_now()
+            after_commit(jobs.check, reference)
+        return attempt.checkout_url
+
+
+def adopt_checkout(
+    attempt: PaymentAttempt, checkout_id: str, url: str | None, *, actor: str
+) -> None:
+    """Remember the provider's checkout for an attempt; the caller holds the locks."""
+    if attempt.checkout_id is None:
+        attempt.checkout_id = checkout_id
+        soon = timedelta(seconds=settings.check_new_every_s)
+        attempt.next_check_at = database_now() + soon
+    elif attempt.checkout_id != checkout_id:
+        attention.raise_item(
+            attempt.link,
+            "mismatch",
+            "The provider made two checkouts for one attempt; only the first is shown.",
+            actor=actor,
+            subject=attempt.reference,
+            sight=checkout_id,
+        )
+        return
+    attempt.checkout_url = attempt.checkout_url or url
+    if attempt.state is AttemptState.CREATED:
+        transition(attempt, AttemptState.PENDING, actor=actor)
+
+
+def interrupt(attempt: PaymentAttempt, reason: str, *, actor: str) -> None:
+    """Note on the buyer's sitting that this attempt came to nothing, so that it can be retried."""
+    session = attempt.session
+    if attempt.is_current and session.state is SessionState.PROCESSING:
+        transition(session, SessionState.INTERRUPTED, actor=actor, reason=reason)
+        session.interruption = reason
+
+
+def weigh(link: PaymentLink) -> None:
+    """Set `may_hold_money` to whether an attempt could still be paid; under the link's lock."""
+    require_locked(link)
+    db.session.flush()
+    query = select(PaymentAttempt.id).where(
+        PaymentAttempt.link_id == link.id, PaymentAttempt.state.in_(MAY_HOLD_MONEY)
+    )
+    link.may_hold_money = db.session.scalar(query.limit(1)) is not None
+
+
+def lock_with_link(reference: str, *, also_event: bool = False) -> PaymentAttempt:
+    """Lock an attempt with its link and session, in the order of the house.
+
+    Args:
+        reference: the attempt.
+        also_event: lock the event of an ended link too, whose places money may want back.
+
+    Raises:
+        NotFoundError: there is no such attempt.
+    """
+    ids = db.session.execute(
+        select(PaymentAttempt.link_id, PaymentAttempt.session_id).where(
+            PaymentAttempt.reference == reference
+        )
+    ).one_or_none()
+    if ids is None:
+        raise NotFoundError(f"there is no attempt {reference}")
+    link = lock(PaymentLink, PaymentLink.id == ids.link_id)
+    if also_event and link.event_id is not None and link.state in LINK_ENDED:
+        lock(Event, Event.id == link.event_id)
+    lock(PaymentSession, PaymentSession.id == ids.session_id)
+    return lock(PaymentAttempt, PaymentAttempt.reference == reference)
+
+
+def note_return(link_id: int) -> None:
+    """Note that the buyer came back from the provider, and ask what became of it.
+
+    It proves nothing. It sets the pace of the page, and pulls the next read forward.
+    """
+    with transaction() as after_commit:
+        came_back = db.session.scalars(
+            update(PaymentAttempt)
+            .where(
+                PaymentAttempt.link_id == link_id,
+                PaymentAttempt.is_current,
+                PaymentAttempt.state.in_(MAY_HOLD_MONEY),
+                PaymentAttempt.returned_at.is_(None),
+            )
+            .values(
+                returned_at=func.now(),
+                next_check_at=func.least(PaymentAttempt.next_check_at, func.now()),
+            )
+            .returning(PaymentAttempt.reference)
+        ).all()
+        for reference in came_back:
+            after_commit(jobs.check, reference)
+
+
+def note_missing(reference: str, *, actor: str) -> None:
+    """Note that the provider knows no such checkout.
+
+    Our request may still be on its way to it: only after a minute and two such reads does "missing"
+    count as "never made". A checkout that was there before and is missing now proves nothing.
+    """
+    with transaction():
+        attempt = lock_with_link(reference)
+        if attempt.state is not AttemptState.CREATED or attempt.checkout_id is not None:
+            return
+        attempt.missing_count += 1
+        age = database_now() - attempt.created_at
+        if attempt.missing_count >= 2 and age.total_seconds() >= settings.never_made_after_s:
+            transition(attempt, AttemptState.FAILED, actor=actor, reason="never made")
+            interrupt(attempt, "network", actor=actor)
+            weigh(attempt.link)
+
+
+def note_declined(attempt: PaymentAttempt, *, actor: str, reason: str | None) -> None:
+    """Note that the last try failed where the checkout can still be paid; under the locks."""
+    if attempt.declined_at is None:
+        attempt.declined_at = database_now()
+        record(
+            attempt.link,
+            "payment_declined",
+            actor=actor,
+            subject=attempt.reference,
+            reason=(reason or "")[:200],
+        )

@@ -1,0 +1,54 @@
+"""When an attempt is read next: often while it is young, then ever less, until nobody watches."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from webapp.config import Settings
+from webapp.core.states import AttemptState
+from webapp.providers.base import Read, Unreadable
+
+# A provider that cannot be read is asked again after 5, 10, 20 … seconds, at most every 5 minutes.
+_LONGEST_BACKOFF_S = 300
+
+
+@dataclass(frozen=True)
+class Watched:
+    """What the next read depends on."""
+
+    state: AttemptState
+    created_at: datetime
+    watch_until: datetime
+    unreadable_count: int
+
+
+def next_check_at(
+    watched: Watched, read: Read, *, now: datetime, settings: Settings
+) -> datetime | None:
+    """Return when to read again, or None when the attempt is watched no longer.
+
+    Args:
+        watched: the attempt as it is after this read; `unreadable_count` includes it.
+        read: what was read just now.
+        now: PostgreSQL's present.
+        settings: the cadence.
+    """
+    if isinstance(read, Unreadable):
+        exponent = min(max(watched.unreadable_count - 1, 0), 10)
+        wait = min(settings.check_new_every_s * 2**exponent, _LONGEST_BACKOFF_S)
+        wait = max(wait, min(read.retry_after_s or 0, settings.check_old_every_s))
+    elif watched.state is AttemptState.SUCCEEDED:
+        wait = settings.check_paid_every_s
+    else:
+        wait = _by_age((now - watched.created_at).total_seconds(), settings)
+    following = now + timedelta(seconds=wait)
+    return following if following < watched.watch_until else None
+
+
+def _by_age(age_s: float, settings: Settings) -> float:
+    if age_s < settings.check_new_for_s:
+        return settings.check_new_every_s
+    if age_s < settings.check_recent_for_s:
+        return settings.check_recent_every_s
+    if age_s < settings.check_open_for_s:
+        return settings.check_open_every_s
+    return settings.check_old_every_s

@@ -1,0 +1,166 @@
+"""Captures: what becomes of money that a provider says it took."""
+
+from enum import Enum, auto
+
+from sqlalchemy import select
+
+from webapp import jobs
+from webapp.core import clock
+from webapp.core.states import CaptureState, LinkState
+from webapp.domain.messages import alerts, attention, emails
+from webapp.domain.payments import closing
+from webapp.domain.tickets import capacity, tickets
+from webapp.domain.transaction import AfterCommit
+from webapp.domain.transitions import transition
+from webapp.extensions import db
+from webapp.models import Capture, PaymentAttempt, PaymentLink
+from webapp.providers.base import Payment
+
+
+class Booked(Enum):
+    """What new money led to."""
+
+    FULFILLED = auto()
+    HELD = auto()
+    SURPLUS = auto()
+
+
+def take(attempt: PaymentAttempt, payments: tuple[Payment, ...], *, actor: str) -> Booked | None:
+    """Write down money that has not been seen before, and decide what becomes of it.
+
+    The caller holds the locks of the link, its event, the session and the attempt.
+
+    Args:
+        attempt: whose checkout took it.
+        payments: every payment that the provider counts on this checkout.
+        actor: who asked the provider.
+
+    Returns:
+        What it led to, or None when all of it was known.
+    """
+    known = set(
+        db.session.scalars(
+            select(Capture.payment_reference).where(
+                Capture.provider_account_id == attempt.provider_account_id,
+                Capture.payment_reference.in_([payment.reference for payment in payments]),
+            )
+        )
+    )
+    fresh = [_write(attempt, payment) for payment in payments if payment.reference not in known]
+    if not fresh:
+        return None
+    db.session.flush()
+    link = attempt.link
+    if link.state in {LinkState.PAID, LinkState.REFUNDED, LinkState.REVIEW}:
+        for capture in fresh:
+            set_aside(link, capture, actor=actor)
+        return Booked.SURPLUS
+    if len(fresh) > 1 or fresh[0].money != attempt.money:
+        _hold_mismatched(link, attempt, fresh, actor)
+        return Booked.HELD
+    if link.state is LinkState.OPEN or _may_be_late(link, fresh[0]):
+        fulfil(link, fresh[0], actor=actor)
+        return Booked.FULFILLED
+    _hold_late(link, actor)
+    return Booked.HELD
+
+
+def fulfil(link: PaymentLink, capture: Capture, *, actor: str) -> None:
+    """Make the link PAID by this money, with its tickets and the email that brings them.
+
+    The places are held by then. All of it is one transaction: whoever sees PAID sees the promises.
+    """
+    transition(capture, CaptureState.FULFILS, actor=actor)
+    transition(link, LinkState.PAID, actor=actor, attempt=capture.attempt.reference)
+    link.buyer_email = link.buyer_email or capture.attempt.session.buyer_email
+    link.paid_at = capture.paid_at or clock.now()
+    closing.lift(link)
+    tickets.issue(link)
+    emails.promise(link, "tickets")
+
+
+def announce(after_commit: AfterCommit) -> None:
+    """Kick the queue once the tickets are committed. Should it be down, the sweep finds them."""
+    after_commit(jobs.kick, jobs.JobName.TICKET_EMAIL)
+
+
+def _write(attempt: PaymentAttempt, payment: Payment) -> Capture:
+    capture = Capture(
+        link=attempt.link,
+        attempt=attempt,
+        provider_account_id=attempt.provider_account_id,
+        payment_reference=payment.reference,
+        amount_minor=payment.money.minor,
+        currency=payment.money.currency,
+        paid_at=payment.paid_at,
+    )
+    db.session.add(capture)
+    return capture
+
+
+def _may_be_late(link: PaymentLink, capture: Capture) -> bool:
+    """Say whether money for an ended link still buys its tickets: allowed, and with room left.
+
+    Money that was taken before the end is not late, however late we saw it.
+    """
+    was_in_time = (
+        capture.paid_at is not None
+        and link.ended_at is not None
+        and capture.paid_at <= link.ended_at
+    )
+    return (was_in_time or link.merchant.accepts_late_payments) and capacity.reserve(link)
+
+
+def set_aside(link: PaymentLink, capture: Capture, *, actor: str) -> None:
+    """Keep money that pays for nothing until a person has looked at it."""
+    transition(capture, CaptureState.SURPLUS, actor=actor)
+    attention.raise_item(
+        link,
+        "surplus",
+        f"{capture.money} came in although this order was paid already.",
+        actor=actor,
+        subject=capture.subject,
+    )
+
+
+def _hold_late(link: PaymentLink, actor: str) -> None:
+    transition(link, LinkState.REVIEW, actor=actor)
+    attention.raise_item(
+        link,
+        "late",
+        "Paid after its end, and the tickets could not be given: no room, or not wished for.",
+        actor=actor,
+        subject=link.reference,
+    )
+
+
+def _hold_mismatched(
+    link: PaymentLink, attempt: PaymentAttempt, held: list[Capture], actor: str
+) -> None:
+    received = " and ".join(str(capture.money) for capture in held)
+    transition(link, LinkState.REVIEW, actor=actor, attempt=attempt.reference)
+    closing.lift(link)
+    attention.raise_item(
+        link,
+        "mismatch",
+        f"{attempt.money} was asked for and {received} came in.",
+        actor=actor,
+        subject=link.reference,
+    )
+    alerts.raise_once(
+        "critical",
+        "amount_mismatch",
+        subject=link.reference,
+        headline=f"Amount Mismatch - Order {link.reference}",
+        body=(
+            "CRITICAL PAYMENT ISSUE\n"
+            f"Order: {link.reference}\n"
+            f"Expected: {attempt.money}\n"
+            f"Received: {received}\n"
+            f"Customer: {link.buyer_email or 'unknown'}\n"
+            f"Customer's name: {link.buyer_name or 'unknown'}\n"
+            "This order requires IMMEDIATE manual review.\n"
+            "Do NOT issue tickets until verified.\n"
+        ),
+        merchant_id=link.merchant_id,
+    )

@@ -1,0 +1,184 @@
+"""Payment links: made, opened, canceled, found. The merchant comes first: nobody else's is seen."""
+
+import contextlib
+import uuid
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, or_, select
+
+from webapp import jobs
+from webapp.core import clock, references, text
+from webapp.core.errors import (
+    AccountNotConnectedError,
+    InvalidInputError,
+    LinkNotPayableError,
+    NoRoomError,
+    NotFoundError,
+)
+from webapp.core.money import Money
+from webapp.core.states import AccountState, LinkState
+from webapp.domain.payments import accounts, closing
+from webapp.domain.tickets import capacity
+from webapp.domain.transaction import adopt, lock, transaction
+from webapp.domain.transitions import record, transition
+from webapp.extensions import db, settings
+from webapp.models import Event, Merchant, PaymentLink
+from webapp.providers.registry import ADAPTERS
+
+MAX_TITLE = 200
+MAX_NAME = 120
+MAX_TICKETS = 20
+MAX_LIFE = timedelta(days=366)
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a link asks for. It is checked when the link is made."""
+
+    title: str
+    money: Money
+    buyer_email: str | None = None
+    buyer_name: str | None = None
+    expires_at: datetime | None = None
+    event: Event | None = None
+    ticket_count: int = 0
+
+
+def make(
+    merchant: Merchant, order: Order, *, actor: str, reference: str | None = None
+) -> PaymentLink:
+    """Write a DRAFT.
+
+    Args:
+        merchant: who gets paid.
+        order: for what.
+        actor: who makes it.
+        reference: the order's own, where it must be a certain one; made up otherwise.
+
+    Raises:
+        InvalidInputError: a value cannot be accepted; `field` names it.
+        AccountNotConnectedError: the merchant has no account to be paid to.
+    """
+    expires_at = order.expires_at or clock.now() + timedelta(hours=settings.link_life_h)
+    _check_expiry(expires_at)
+    order.money.checked_for_a_link()
+    if not 0 <= order.ticket_count <= MAX_TICKETS:
+        raise InvalidInputError("tickets", f"must be 0 to {MAX_TICKETS}")
+    if order.event is not None and order.event.merchant_id != merchant.id:
+        raise NotFoundError("there is no such event")
+    with transaction():
+        link = PaymentLink(
+            merchant_id=merchant.id,
+            provider_account_id=accounts.active(merchant).id,
+            event_id=order.event.id if order.event else None,
+            title=text.one_line("title", order.title, MAX_TITLE),
+            amount_minor=order.money.minor,
+            currency=order.money.currency,
+            ticket_count=order.ticket_count,
+            buyer_email=text.email_address("buyer_email", order.buyer_email)
+            if order.buyer_email
+            else None,
+            buyer_name=(
+                text.one_line("buyer_name", order.buyer_name, MAX_NAME)
+                if order.buyer_name
+                else None
+            ),
+            expires_at=expires_at,
+            reference=reference or references.order_reference(),
+        )
+        adopt(link)
+        record(link, "link_made", actor=actor)
+    return link
+
+
+def open_(merchant: Merchant, name: str, *, actor: str) -> PaymentLink:
+    """Put a DRAFT up for payment; from now on its amount, account and tickets are frozen.
+
+    Raises:
+        NotFoundError: the merchant has no such link.
+        InvalidInputError: the provider does not take this currency, or the link has ended already.
+        NoRoomError: the event has too few places left.
+        AccountNotConnectedError: the account takes no payments any more.
+        InvalidTransitionError: it is not a DRAFT.
+    """
+    with transaction():
+        link = lock(PaymentLink, *named(merchant, name))
+        account = link.provider_account
+        if account.state is not AccountState.ACTIVE:
+            raise AccountNotConnectedError("the link's account takes no new payments")
+        if link.currency not in ADAPTERS[account.provider].CAPABILITIES.currencies:
+            raise InvalidInputError("currency", f"{account.provider} does not take {link.currency}")
+        _check_expiry(link.expires_at)
+        transition(link, LinkState.OPEN, actor=actor)
+        if not capacity.reserve(link):
+            raise NoRoomError("the event has too few places left")
+        link.opened_at = clock.now()
+    return link
+
+
+def cancel(merchant: Merchant, name: str, *, actor: str) -> PaymentLink:
+    """End a link; where a payment could be on its way, mark it and let a worker close it first.
+
+    The provider is never called here: the page says "canceling…" until the worker is done.
+
+    Raises:
+        NotFoundError: the merchant has no such link.
+        LinkNotPayableError: it has been paid, or has ended otherwise.
+    """
+    with transaction() as after_commit:
+        link = lock(PaymentLink, *named(merchant, name))
+        match link.state:
+            case LinkState.OPEN if link.may_hold_money:
+                closing.mark(link, closing.CANCEL, actor=actor)
+                after_commit(jobs.kick, jobs.JobName.EXPIRY)
+            case LinkState.OPEN | LinkState.DRAFT:
+                transition(link, LinkState.CANCELED, actor=actor)
+                capacity.release(link)
+                link.ended_at = clock.now()
+            case LinkState.CANCELED:
+                pass
+            case _:
+                raise LinkNotPayableError(f"a link that is {link.state} cannot be canceled")
+    return link
+
+
+def get(merchant: Merchant, name: str) -> PaymentLink:
+    """Return the merchant's link by its code, reference or public id.
+
+    Raises:
+        NotFoundError: the merchant has no such link.
+    """
+    link = db.session.scalar(select(PaymentLink).where(*named(merchant, name)))
+    if link is None:
+        raise NotFoundError("there is no such link")
+    return link
+
+
+def by_code(code: str) -> PaymentLink:
+    """Return the link that a buyer asks for.
+
+    Raises:
+        NotFoundError: there is none, or it is a DRAFT, which is nobody's business yet.
+    """
+    link = db.session.scalar(
+        select(PaymentLink).where(PaymentLink.code == code, PaymentLink.state != LinkState.DRAFT)
+    )
+    if link is None:
+        raise NotFoundError("there is no such link")
+    return link
+
+
+def _check_expiry(expires_at: datetime) -> None:
+    if expires_at <= clock.now():
+        raise InvalidInputError("expires_at", "must be in the future")
+    if expires_at > clock.now() + MAX_LIFE:
+        raise InvalidInputError("expires_at", f"must be within {MAX_LIFE.days} days")
+
+
+def named(merchant: Merchant, name: str) -> tuple[ColumnElement[bool], ...]:
+    """Return what a link of this merchant's fulfils whose code, reference or public id is given."""
+    names = [PaymentLink.code == name.upper(), PaymentLink.reference == name]
+    with contextlib.suppress(ValueError):
+        names.append(PaymentLink.public_id == uuid.UUID(name))
+    return PaymentLink.merchant_id == merchant.id, or_(*names)

@@ -1,0 +1,79 @@
+"""Provider notices: stored once, and turned into a wish to read. They decide nothing."""
+
+from collections.abc import Mapping
+
+import structlog
+from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from webapp import jobs
+from webapp.core import clock
+from webapp.domain.payments import accounts
+from webapp.domain.transaction import transaction
+from webapp.extensions import db
+from webapp.models import PaymentAttempt, ProviderAccount, ProviderNotice
+from webapp.providers.base import Hint
+
+logger = structlog.get_logger(__name__)
+
+
+def receive(provider: str, token: str, headers: Mapping[str, str], body: bytes) -> bool:
+    """Take in one notice: authenticate the raw body, store it once, pull the next read forward.
+
+    Args:
+        provider: from the address it was sent to.
+        token: the unguessable part of that address.
+        headers: with names in small letters.
+        body: as it came.
+
+    Returns:
+        Whether it was news.
+
+    Raises:
+        NotFoundError: no account has this token.
+        UnauthenticNoticeError: it was not signed by the provider.
+        MalformedNoticeError: it is signed and makes no sense.
+    """
+    account = accounts.by_hook_token(provider, token)
+    hint = accounts.connection(account).notice(headers, body, clock.now())
+    with transaction() as after_commit:
+        attempt_id = _pull_forward(account, hint)
+        row = insert(ProviderNotice).values(
+            provider_account_id=account.id,
+            dedupe_key=hint.dedupe_key[:200],
+            kind=hint.kind[:100],
+            attempt_id=attempt_id,
+        )
+        stored = db.session.scalar(row.on_conflict_do_nothing().returning(ProviderNotice.id))
+        if attempt_id is not None:
+            after_commit(jobs.kick, jobs.JobName.VERIFICATION)
+    logger.info(
+        "notice_received",
+        provider=provider,
+        kind=hint.kind[:100],
+        attempt=hint.reference,
+        is_news=stored is not None,
+        is_known=attempt_id is not None,
+    )
+    return stored is not None
+
+
+def _pull_forward(account: ProviderAccount, hint: Hint) -> int | None:
+    """Make the attempt due now; return its id, or None when we never made such a checkout."""
+    names: list[ColumnElement[bool]] = []
+    if hint.reference is not None:
+        names.append(PaymentAttempt.reference == hint.reference)
+    if hint.checkout_id is not None:
+        names.append(PaymentAttempt.checkout_id == hint.checkout_id)
+    for name in names:
+        attempt_id = db.session.scalar(
+            select(PaymentAttempt.id).where(PaymentAttempt.provider_account_id == account.id, name)
+        )
+        if attempt_id is not None:
+            db.session.execute(
+                update(PaymentAttempt)
+                .where(PaymentAttempt.id == attempt_id)
+                .values(next_check_at=func.now())
+            )
+            return attempt_id
+    return None

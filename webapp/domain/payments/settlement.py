@@ -1,0 +1,209 @@
+"""The one door: the only code that turns a provider's word into money or a state."""
+
+from enum import StrEnum
+
+import structlog
+from sqlalchemy import select
+
+from webapp.core.errors import NotFoundError
+from webapp.core.states import (
+    MAY_HOLD_MONEY,
+    AttemptState,
+    SessionState,
+)
+from webapp.domain.messages import alerts, attention
+from webapp.domain.payments import attempts, captures, closing
+from webapp.domain.transaction import transaction
+from webapp.domain.transitions import transition
+from webapp.extensions import db
+from webapp.models import PaymentAttempt, ProviderAccount
+from webapp.providers.base import Observation, ProviderState
+
+logger = structlog.get_logger(__name__)
+
+
+class Outcome(StrEnum):
+    """What an observation changed."""
+
+    NOTHING_NEW = "nothing_new"  # known already, or still waiting
+    OPENED = "opened"  # the checkout that we had lost sight of is known now
+    PAID = "paid"
+    HELD = "held"  # money came in and a person decides
+    SURPLUS = "surplus"  # money came in for a link that is paid already
+    FOREIGN = "foreign"  # the answer is about something that is not ours
+    DECLINED = "declined"  # the last try failed, the checkout can still be paid
+    ENDED = "ended"  # the attempt takes no money any more
+    REVERSED = "reversed"  # refunded or charged back at the provider
+
+
+def apply(reference: str, observation: Observation, *, actor: str) -> Outcome:
+    """Make an attempt's rows agree with what its provider said at a read.
+
+    The notice, the page, the sweep, the command line and the merchant's button all end here, and
+    however often and however many at once they do, only the first changes anything.
+
+    Args:
+        reference: the attempt that was asked about.
+        observation: what the provider said, from a read and never from a notice's body.
+        actor: who asked: `provider:sandbox`, `cli`, `sweep:closing`.
+
+    Raises:
+        NotFoundError: there is no such attempt.
+    """
+    if _says_nothing_new(reference, observation):
+        return Outcome.NOTHING_NEW
+    with transaction() as after_commit:
+        attempt = attempts.lock_with_link(
+            reference, also_event=observation.state is ProviderState.PAID
+        )
+        if _is_foreign(attempt, observation):
+            outcome = _refuse_foreign(attempt, observation, actor)
+        else:
+            outcome = _settle(attempt, observation, actor)
+        if outcome is Outcome.PAID:
+            captures.announce(after_commit)
+    logger.info(
+        "observation_applied",
+        attempt=reference,
+        provider_state=observation.state.value,
+        outcome=outcome.value,
+        actor=actor,
+    )
+    return outcome
+
+
+def _says_nothing_new(reference: str, observation: Observation) -> bool:
+    """Say whether the commonest answer, "nobody has paid yet", tells us nothing: no lock needed."""
+    if observation.state not in {ProviderState.OPEN, ProviderState.PROCESSING}:
+        return False
+    row = db.session.execute(
+        select(
+            PaymentAttempt.reference,
+            PaymentAttempt.state,
+            PaymentAttempt.checkout_id,
+            ProviderAccount.external_account,
+            ProviderAccount.is_live,
+        )
+        .join(ProviderAccount, ProviderAccount.id == PaymentAttempt.provider_account_id)
+        .where(PaymentAttempt.reference == reference)
+    ).one_or_none()
+    if row is None:
+        raise NotFoundError(f"there is no attempt {reference}")
+    ours = (row.reference, row.checkout_id, row.external_account, row.is_live)
+    theirs = (
+        observation.reference,
+        observation.checkout_id,
+        observation.account,
+        observation.is_live,
+    )
+    return row.state is not AttemptState.CREATED and ours == theirs
+
+
+def _is_foreign(attempt: PaymentAttempt, observation: Observation) -> bool:
+    account = attempt.provider_account
+    return (
+        observation.reference != attempt.reference
+        or observation.account != account.external_account
+        or observation.is_live != account.is_live
+        or attempt.checkout_id not in {None, observation.checkout_id}
+    )
+
+
+def _refuse_foreign(attempt: PaymentAttempt, observation: Observation, actor: str) -> Outcome:
+    """Not "payment received": another account, reference, checkout or mode. No capture."""
+    sight = "|".join(
+        (
+            observation.account,
+            observation.reference,
+            observation.checkout_id,
+            "live" if observation.is_live else "test",
+            observation.state,
+        )
+    )
+    is_news = attention.raise_item(
+        attempt.link,
+        "mismatch",
+        "The provider's answer is about another account, reference or mode. No money was booked.",
+        actor=actor,
+        subject=attempt.reference,
+        sight=sight[:500],
+    )
+    if is_news:
+        alerts.raise_once(
+            "critical",
+            "foreign_answer",
+            subject=attempt.reference,
+            headline=f"Foreign answer - Order {attempt.link.reference}",
+            body=f"Asked about {attempt.reference}, the provider answered with {sight}.",
+            merchant_id=attempt.link.merchant_id,
+        )
+    return Outcome.FOREIGN
+
+
+def _settle(attempt: PaymentAttempt, observation: Observation, actor: str) -> Outcome:
+    """Go by what the provider says of a checkout that is ours."""
+    was_unknown = attempt.checkout_id is None
+    if was_unknown:
+        attempts.adopt_checkout(
+            attempt, observation.checkout_id, observation.checkout_url, actor=actor
+        )
+    match observation.state:
+        case ProviderState.OPEN | ProviderState.PROCESSING:
+            return Outcome.OPENED if was_unknown else Outcome.NOTHING_NEW
+        case ProviderState.ATTEMPT_FAILED:
+            attempts.note_declined(attempt, actor=actor, reason=observation.reason)
+            return Outcome.DECLINED
+        case ProviderState.FAILED:
+            return _end(attempt, AttemptState.FAILED, actor, observation.reason)
+        case ProviderState.CLOSED:
+            is_cancel = attempt.link.closing_for == closing.CANCEL
+            ended = AttemptState.CANCELED if is_cancel else AttemptState.EXPIRED
+            return _end(attempt, ended, actor, observation.reason)
+        case ProviderState.REVERSED:
+            return _note_reversal(attempt, observation, actor)
+        case ProviderState.PAID:
+            return _book(attempt, observation, actor)
+
+
+def _end(attempt: PaymentAttempt, to: AttemptState, actor: str, reason: str | None) -> Outcome:
+    """End an attempt unpaid. One that was paid stays so, whatever is said afterwards."""
+    if attempt.state not in MAY_HOLD_MONEY:
+        return Outcome.NOTHING_NEW
+    transition(attempt, to, actor=actor, reason=(reason or "")[:200])
+    attempts.interrupt(attempt, "declined" if to is AttemptState.FAILED else "timeout", actor=actor)
+    attempts.weigh(attempt.link)
+    return Outcome.ENDED
+
+
+def _note_reversal(attempt: PaymentAttempt, observation: Observation, actor: str) -> Outcome:
+    """Money went back at the provider. Tickets stay until a person voids them."""
+    outcome = _book(attempt, observation, actor) if observation.payments else Outcome.REVERSED
+    is_news = attention.raise_item(
+        attempt.link,
+        "reversed",
+        "The provider says that this payment was refunded or charged back there.",
+        actor=actor,
+        subject=attempt.reference,
+        sight=observation.raw_state[:200] or "reversed",
+    )
+    return Outcome.REVERSED if is_news else outcome
+
+
+def _book(attempt: PaymentAttempt, observation: Observation, actor: str) -> Outcome:
+    """Write down money that was taken, and end the attempt and the buyer's sitting as paid."""
+    booked = captures.take(attempt, observation.payments, actor=actor)
+    if booked is None:
+        return Outcome.NOTHING_NEW
+    attention.end_items(
+        attempt.link, "unverified", actor=actor, reason="the provider answered: paid"
+    )
+    if attempt.state is not AttemptState.SUCCEEDED:
+        transition(attempt, AttemptState.SUCCEEDED, actor=actor)
+    if attempt.session.state is not SessionState.COMPLETED:
+        transition(attempt.session, SessionState.COMPLETED, actor=actor)
+    attempts.weigh(attempt.link)
+    return {
+        captures.Booked.FULFILLED: Outcome.PAID,
+        captures.Booked.HELD: Outcome.HELD,
+        captures.Booked.SURPLUS: Outcome.SURPLUS,
+    }[booked]

@@ -1,0 +1,1 @@
+"""Tickets: places, admissions, and how they reach the buyer."""

@@ -1,0 +1,113 @@
+"""One block, one commit, then its promises; locks that re-read; and a door to the outside."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any, TypeVar
+
+import structlog
+from sqlalchemy import ColumnElement, func, select
+from sqlalchemy.orm import DeclarativeBase
+
+from webapp.core.errors import NotFoundError
+from webapp.extensions import db
+from webapp.models import PaymentLink
+
+logger = structlog.get_logger(__name__)
+
+Row = TypeVar("Row", bound=DeclarativeBase)
+AfterCommit = Callable[..., None]
+
+_OPEN = "tillgate.transaction"
+_LOCKED_LINKS = "tillgate.locked_links"
+
+
+class TransactionError(RuntimeError):
+    """Our own code broke a rule of this room. Never the user's doing."""
+
+
+@contextmanager
+def transaction() -> Iterator[AfterCommit]:
+    """Commit the block, then keep its promises.
+
+    The block gets a function that notes a promise: `after_commit(jobs.kick, name)`. A promise that
+    breaks is logged and left to the sweeps, which find its rows.
+
+    Raises:
+        TransactionError: a transaction is open already; operations do not nest.
+    """
+    session = db.session()
+    if session.info.get(_OPEN):
+        raise TransactionError("operations do not nest: pass what you need, or split the work")
+    promises: list[tuple[Callable[..., object], tuple[Any, ...]]] = []
+    # What was read before this block belongs to another snapshot.
+    session.rollback()
+    session.info[_OPEN] = True
+    session.info[_LOCKED_LINKS] = set()
+    try:
+        yield lambda function, *arguments: promises.append((function, arguments))
+        session.commit()
+    except BaseException:
+        session.rollback()
+        raise
+    finally:
+        session.info[_OPEN] = False
+    for function, arguments in promises:
+        try:
+            function(*arguments)
+        except Exception:
+            logger.exception("promise_broken", function=function.__name__)
+
+
+def step_outside() -> None:
+    """Say that a call to the outside comes next: nothing is locked and no connection is held.
+
+    Raises:
+        TransactionError: a transaction is open: the call would hold its locks for seconds.
+    """
+    session = db.session()
+    if session.info.get(_OPEN):
+        raise TransactionError("no call to the outside inside a transaction")
+    session.rollback()
+
+
+def lock(model: type[Row], *where: ColumnElement[bool]) -> Row:
+    """Return the row as it is now, held until the commit.
+
+    Without `populate_existing` a row that the session has seen before would be locked, and then
+    shown as it was seen: the oldest trap of locking with an identity map.
+
+    Raises:
+        NotFoundError: there is no such row.
+    """
+    query = select(model).where(*where).with_for_update()
+    row = db.session.scalar(query, execution_options={"populate_existing": True})
+    if row is None:
+        raise NotFoundError(f"there is no such {model.__name__}")
+    if isinstance(row, PaymentLink):
+        db.session().info[_LOCKED_LINKS].add(row.id)
+    return row
+
+
+def require_locked(link: PaymentLink) -> None:
+    """Refuse to go on unless this transaction holds the link's lock.
+
+    Raises:
+        TransactionError: it does not.
+    """
+    info = db.session().info
+    if not info.get(_OPEN) or link.id not in info[_LOCKED_LINKS]:
+        raise TransactionError(f"{link.reference} is changed without its lock")
+
+
+def adopt(link: PaymentLink) -> None:
+    """Treat a link that was made in this transaction as locked: nobody else can see it yet."""
+    db.session.add(link)
+    db.session.flush()
+    db.session().info[_LOCKED_LINKS].add(link.id)
+
+
+def database_now() -> datetime:
+    """Return PostgreSQL's clock at this very moment; leases and due times compare with it."""
+    now: datetime = db.session.scalars(select(func.clock_timestamp())).one()
+    return now

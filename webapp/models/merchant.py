@@ -1,0 +1,23 @@
+"""A merchant: the account that gets paid."""
+
+from datetime import datetime
+
+from sqlalchemy.orm import Mapped, mapped_column
+
+from webapp.extensions import Base
+from webapp.models.columns import made_at
+
+
+class Merchant(Base):
+    """Who sells, and how they want their buyers treated."""
+
+    __tablename__ = "merchant"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    slug: Mapped[str] = mapped_column(unique=True)
+    name: Mapped[str]
+    support_email: Mapped[str | None]
+    ticket_instructions: Mapped[str | None]
+    # Whether money that was taken after a link's end still buys the tickets, if there is room.
+    accepts_late_payments: Mapped[bool] = mapped_column(default=True)
+    created_at: Mapped[datetime] = made_at()

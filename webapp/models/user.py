@@ -1,0 +1,33 @@
+"""A person who signs in, for a merchant or to run the deployment."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, func
+from sqlalchemy.orm import Mapped, mapped_column
+
+from webapp.extensions import Base
+from webapp.models.columns import made_at
+
+
+class User(Base):
+    """One person. An operator sees jobs and queues, and no merchant's buyers."""
+
+    __tablename__ = "user_account"
+    __table_args__: Any = (
+        CheckConstraint("role IN ('owner', 'staff', 'scanner')", name="role"),
+        CheckConstraint("(merchant_id IS NULL) = (role IS NULL)", name="role_of_a_merchant"),
+        CheckConstraint("is_operator OR merchant_id IS NOT NULL", name="somebody"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    email: Mapped[str]
+    name: Mapped[str]
+    password_hash: Mapped[str | None]
+    merchant_id: Mapped[int | None] = mapped_column(ForeignKey("merchant.id"), index=True)
+    role: Mapped[str | None]
+    is_operator: Mapped[bool] = mapped_column(default=False)
+    created_at: Mapped[datetime] = made_at()
+
+
+Index("uq_user_account_email", func.lower(User.email), unique=True)
