@@ -1,0 +1,89 @@
+"""Reads what a provider answered, strictly: what is not understood is said so, never guessed."""
+
+import json
+import re
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+from typing import Any, Final
+
+from webapp.providers.base import HttpAnswer
+
+_LONGEST_NAME: Final = 128
+_LONGEST_URL: Final = 2000
+_LONGEST_LINE: Final = 200
+_LONGEST_WAIT_S: Final = 86_400.0
+
+
+class NotUnderstoodError(Exception):
+    """The answer is not what the provider documents; the text says where, without its values."""
+
+
+def document(raw: bytes) -> dict[str, Any]:
+    """Return a JSON object.
+
+    Raises:
+        NotUnderstoodError: it is something else.
+    """
+    try:
+        found = json.loads(raw)
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise NotUnderstoodError("the body is no JSON object")
+    return found
+
+
+def name(body: Mapping[str, Any], key: str) -> str:
+    """Return an id or another short name, which will be stored, compared and logged.
+
+    Raises:
+        NotUnderstoodError: missing, no text, over 128 characters, or not printable.
+    """
+    value = body.get(key)
+    if not isinstance(value, str) or not 0 < len(value) <= _LONGEST_NAME or not value.isprintable():
+        raise NotUnderstoodError(f"{key} is not understood")
+    return value
+
+
+def web_address(body: Mapping[str, Any], key: str) -> str:
+    """Return an address that a browser may be sent to.
+
+    Raises:
+        NotUnderstoodError: missing, or no address of the web.
+    """
+    value = body.get(key)
+    if (
+        not isinstance(value, str)
+        or not value.startswith(("http://", "https://"))
+        or len(value) > _LONGEST_URL
+        or not value.isprintable()
+    ):
+        raise NotUnderstoodError(f"{key} is not understood")
+    return value
+
+
+def line(said: object, *, without: re.Pattern[str]) -> str | None:
+    """Return a provider's remark as one short line, fit for a log; None when it said nothing.
+
+    `without` finds what must not appear there, such as a key that the provider repeats to us.
+    """
+    if not isinstance(said, str):
+        return None
+    text = "".join(character if character.isprintable() else " " for character in said)
+    return without.sub("…", text)[:_LONGEST_LINE].strip() or None
+
+
+def retry_after_s(answer: HttpAnswer) -> float | None:
+    """Return how many seconds we were asked to wait, a day at most; None when we were not.
+
+    A date is compared with the provider's own clock, since an adapter has none.
+    """
+    asked = answer.headers.get("retry-after", "").strip()
+    if re.fullmatch(r"[0-9]{1,9}", asked):
+        return min(float(asked), _LONGEST_WAIT_S)
+    try:
+        at = parsedate_to_datetime(asked)
+        wait_s = (at - parsedate_to_datetime(answer.headers.get("date", ""))).total_seconds()
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return min(max(wait_s, 0.0), _LONGEST_WAIT_S)
