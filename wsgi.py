@@ -13,8 +13,13 @@ try:
 except SettingsError as error:
     sys.exit(str(error))
 
-logs.configure(level=_settings.log_level, as_json=_settings.is_production)
-if os.environ.get("FLASK_RUN_FROM_CLI") != "true":
+_is_command = os.environ.get("FLASK_RUN_FROM_CLI") == "true"
+logs.configure(
+    level=_settings.log_level,
+    as_json=_settings.is_production,
+    stream=sys.stderr if _is_command else sys.stdout,  # a command's output is its own
+)
+if not _is_command:
     # A killed web server must not leave workers that keep serving its port.
     die_with_parent()
 app = create_app(_settings)

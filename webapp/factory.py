@@ -3,14 +3,29 @@
 from datetime import timedelta
 from typing import Any
 
-from flask import Flask
+from flask import Flask, Response, request
+from jinja2 import StrictUndefined
 
-from webapp import extensions, models
+from webapp import extensions, paper, refusals
+from webapp.api import health, problems, provider_notices
+from webapp.cli import commands
 from webapp.config import ROOT, Settings
+from webapp.web import checkout, errors, headers, status
+from webapp.web.static_files import StaticFiles
 
 # One statement that waits longer for a lock than this gives up with a clear error, so that a web
 # thread is never lost to a stuck transaction; an idle transaction is ended by the server.
 _PATIENCE = "-c lock_timeout=10s -c idle_in_transaction_session_timeout=60s -c timezone=UTC"
+
+_FOR_PROGRAMS = ("/api/", "/hooks/", "/health/")
+
+# Every blueprint of the house.
+_BLUEPRINTS = (
+    checkout.blueprint,
+    status.blueprint,
+    health.blueprint,
+    provider_notices.blueprint,
+)
 
 
 def create_app(settings: Settings) -> Flask:
@@ -18,7 +33,28 @@ def create_app(settings: Settings) -> Flask:
     app = Flask("webapp", template_folder=str(ROOT / "templates"), static_folder=None)
     app.config.update(_flask_config(settings))
     extensions.bind(app, settings)
+    for blueprint in _BLUEPRINTS:
+        app.register_blueprint(blueprint)
+    commands.register(app)
+    app.register_error_handler(Exception, _refuse)
+    headers.guard(app, settings)
+    _prepare_templates(app, settings)
+    StaticFiles(ROOT / "static").serve(app)
     return app
+
+
+def _refuse(error: Exception) -> Response:
+    """Answer a failed request in its own language: a page, or a problem document."""
+    refusal = refusals.explain(error)
+    for_program = request.path.startswith(_FOR_PROGRAMS)
+    return problems.document(refusal) if for_program else errors.page(refusal)
+
+
+def _prepare_templates(app: Flask, settings: Settings) -> None:
+    app.jinja_env.undefined = StrictUndefined
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.jinja_env.filters.update(paper.FILTERS)
+    app.jinja_env.globals["site_name"] = settings.site_name
 
 
 def _flask_config(settings: Settings) -> dict[str, Any]:
@@ -30,6 +66,7 @@ def _flask_config(settings: Settings) -> dict[str, Any]:
             "max_overflow": 0,
             "pool_pre_ping": True,
             "pool_timeout": 5,
+            "hide_parameters": True,  # an error's text must not carry what a buyer entered
             "connect_args": {"options": _PATIENCE, "connect_timeout": 5},
         },
         "SESSION_COOKIE_SECURE": settings.base_url.startswith("https:"),
@@ -39,7 +76,5 @@ def _flask_config(settings: Settings) -> dict[str, Any]:
         "WTF_CSRF_TIME_LIMIT": None,  # a pay page may stay open for hours
         "MAX_CONTENT_LENGTH": 1_000_000,
         "MAX_FORM_MEMORY_SIZE": 200_000,
+        "MAX_FORM_PARTS": 100,
     }
-
-
-_DECLARED = models

@@ -1,6 +1,7 @@
 """Background work is asked for by name; nothing in this package knows the functions behind it."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
@@ -62,7 +63,8 @@ def check(attempt_reference: str) -> None:
 
 def started(name: str) -> None:
     """Note that a kicked job has begun: what comes from now on needs another kick."""
-    queue_redis.delete(_kick_key(name))
+    with suppress(redis.RedisError):  # the note runs out by itself
+        queue_redis.delete(_kick_key(name))
 
 
 def _kick_key(name: str) -> str:

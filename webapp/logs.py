@@ -1,13 +1,12 @@
-"""Structured logs, one line an event. What is secret or personal is taken out before it is written."""
+"""Structured logs, one line an event, without anything secret or personal."""
 
 import logging
 import re
 import sys
-from collections.abc import MutableMapping
-from typing import Any
+from typing import TextIO
 
 import structlog
-from structlog.types import Processor
+from structlog.types import EventDict, Processor
 
 from webapp.core.text import masked
 
@@ -15,11 +14,13 @@ _SECRET_KEYS = re.compile(
     r"passw|secret|token|authorization|api_key|credential|cookie|signature|csrf", re.IGNORECASE
 )
 _ADDRESS = re.compile(r"[\w.+-]+@[\w-]+(\.[\w-]+)+")
+# PostgreSQL shows the whole row that it refused.
+_REFUSED_ROW = re.compile(r"DETAIL: .*")
 # A provider's key, a bearer token, the password inside an address.
 _SECRET_VALUES = re.compile(r"(sbk_|sk_|sup_sk_|whsec_|Bearer )\S+|(?<=://)[^/\s:@]*:[^/\s@]+(?=@)")
 
 
-def redact(_logger: object, _method: str, event: MutableMapping[str, Any]) -> Any:
+def redact(_logger: object, _method: str, event: EventDict) -> EventDict:
     """Take secrets and addresses out of one event, whoever wrote them into it."""
     return {key: _clean(key, value) for key, value in event.items()}
 
@@ -28,7 +29,7 @@ def _clean(key: str, value: object) -> object:
     if _SECRET_KEYS.search(key):
         return "[secret]"
     if isinstance(value, str):
-        without = _SECRET_VALUES.sub("[secret]", value)
+        without = _REFUSED_ROW.sub("DETAIL: [row]", _SECRET_VALUES.sub("[secret]", value))
         return _ADDRESS.sub(lambda found: masked(found[0]), without)
     if isinstance(value, dict):
         return {inner: _clean(str(inner), item) for inner, item in value.items()}
@@ -37,8 +38,8 @@ def _clean(key: str, value: object) -> object:
     return value
 
 
-def configure(*, level: str, as_json: bool) -> None:
-    """Send our events and the libraries' through one pipe to standard output."""
+def configure(*, level: str, as_json: bool, stream: TextIO = sys.stdout) -> None:
+    """Send our events and the libraries' through one pipe: standard output, or another stream."""
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_logger_name,
@@ -58,7 +59,7 @@ def configure(*, level: str, as_json: bool) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stdout)
+    handler = logging.StreamHandler(stream)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
@@ -73,5 +74,5 @@ def configure(*, level: str, as_json: bool) -> None:
     root.handlers[:] = [handler]
     root.setLevel(level)
     # A line per request to a provider or per rendered font says nothing that our events do not.
-    for chatty in ("httpx2", "httpcore2", "fontTools", "weasyprint", "rq.worker", "rq.scheduler"):
+    for chatty in ("httpx2", "httpcore2", "fontTools", "weasyprint", "rq.worker", "alembic"):
         logging.getLogger(chatty).setLevel(logging.WARNING)

@@ -109,5 +109,6 @@ def adopt(link: PaymentLink) -> None:
 
 def database_now() -> datetime:
     """Return PostgreSQL's clock at this very moment; leases and due times compare with it."""
-    now: datetime = db.session.scalars(select(func.clock_timestamp())).one()
+    with db.session.no_autoflush:  # to ask for the time must not write half a change
+        now: datetime = db.session.scalars(select(func.clock_timestamp())).one()
     return now

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.dialects.postgresql import insert
 
 from webapp.core import clock
@@ -48,7 +48,9 @@ def noted(job_name: str) -> Iterator[Work]:
         _write(job_name, work, started_at, time.monotonic() - began, is_success=True)
 
 
-def _write(job_name: str, work: Work, started_at: datetime, seconds: float, *, is_success: bool) -> None:
+def _write(
+    job_name: str, work: Work, started_at: datetime, seconds: float, *, is_success: bool
+) -> None:
     with transaction():
         db.session.add(
             JobRun(
@@ -71,16 +73,23 @@ def _write(job_name: str, work: Work, started_at: datetime, seconds: float, *, i
     )
 
 
-def beat(name: str, holder: str) -> None:
-    """Say that a process of this name is alive now, by PostgreSQL's clock."""
+def beat(name: str, holder: str, *, lapses_after: timedelta) -> bool:
+    """Say that this holder is alive under a name, by PostgreSQL's clock.
+
+    Returns:
+        False when another holder has said so less than `lapses_after` ago: the name is theirs.
+    """
+    is_free = or_(Heartbeat.holder == holder, Heartbeat.beat_at < func.now() - lapses_after)
     with transaction():
         row = insert(Heartbeat).values(name=name, beat_at=func.now(), holder=holder)
-        db.session.execute(
+        held = db.session.scalar(
             row.on_conflict_do_update(
                 index_elements=[Heartbeat.name],
                 set_={"beat_at": func.now(), "holder": holder},
-            )
+                where=is_free,
+            ).returning(Heartbeat.holder)
         )
+    return held is not None
 
 
 def silent_for(name: str) -> timedelta | None:

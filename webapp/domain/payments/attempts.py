@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, or_, select, update
 
 from webapp import jobs
 from webapp.core.errors import (
@@ -89,6 +89,32 @@ def current(link: PaymentLink) -> PaymentAttempt | None:
         PaymentAttempt.link_id == link.id, PaymentAttempt.is_current
     )
     return db.session.scalar(query.execution_options(populate_existing=True))
+
+
+def named(name: str) -> list[str]:
+    """Return the attempts that a name means: one by its own, or all of a link's.
+
+    Args:
+        name: an attempt's reference, or a link's reference or code.
+
+    Raises:
+        NotFoundError: it means nothing here.
+    """
+    found = db.session.scalars(
+        select(PaymentAttempt.reference)
+        .join(PaymentLink, PaymentLink.id == PaymentAttempt.link_id)
+        .where(
+            or_(
+                PaymentAttempt.reference == name,
+                PaymentLink.reference == name,
+                PaymentLink.code == name.upper(),
+            )
+        )
+        .order_by(PaymentAttempt.id)
+    ).all()
+    if not found:
+        raise NotFoundError(f"no payment was begun under {name!r}")
+    return list(found)
 
 
 def record_creation(reference: str, creation: Creation, *, actor: str) -> str | None:

@@ -88,7 +88,11 @@ def _rules() -> dict[str, Select[str]]:
     link, capture = PaymentLink, Capture
     of_link = capture.link_id == link.id
     links = select(link.reference)
-    captures = select(link.reference + "/" + capture.payment_reference).join(link, of_link)
+    captures = (
+        select(link.reference + "/" + capture.payment_reference)
+        .select_from(capture)
+        .join(link, of_link)
+    )
     return {
         "paid, and no money fulfils it": links.where(
             link.state == LinkState.PAID,
@@ -108,9 +112,9 @@ def _rules() -> dict[str, Select[str]]:
             ~exists().where(EmailMessage.link_id == link.id),
             ~_waits("email_failed"),
         ),
-        "an email was given up, and nobody was told": links.join(EmailMessage).where(
-            EmailMessage.state == EmailState.FAILED, ~_was_told("email_failed")
-        ),
+        "an email was given up, and nobody was told": links.join(
+            EmailMessage, EmailMessage.link_id == link.id
+        ).where(EmailMessage.state == EmailState.FAILED, ~_was_told("email_failed")),
         "held money that nobody was asked about": captures.where(
             capture.state == CaptureState.HELD,
             or_(link.state != LinkState.REVIEW, ~_waits("mismatch", "late")),

@@ -1,0 +1,86 @@
+"""The whole application as it runs for people: web, worker, scheduler and bank as processes."""
+
+import email
+import email.policy
+import os
+import re
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from email.message import EmailMessage
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+from dev.stack import Stack
+from tests.chromium import share
+
+T = TypeVar("T")
+
+_PAY_URL = re.compile(r"http://\S+/pay/(\w+)")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Share one browser with every other folder that asks for it."""
+    share(config)
+
+
+@dataclass
+class Place:
+    """A running application, and what a person can do with it."""
+
+    stack: Stack
+
+    def link(self, *words: str, amount: str = "25.00", tickets: int = 2) -> str:
+        """Make an open link by the command line and return its code."""
+        done = self.flask(
+            "links", "make", "--open", "--title", "Two tickets", "--amount", amount,
+            "--tickets", str(tickets), "--buyer-email", "ada@buyers.example", *words,
+        )  # fmt: skip
+        match = _PAY_URL.search(done)
+        assert match is not None, done
+        return match[1]
+
+    def flask(self, *words: str) -> str:
+        """Run a command that must succeed and return what it printed."""
+        done = self.stack.flask(*words)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def state(self, code: str) -> str:
+        """Return the state that the command line tells of a link."""
+        return self.flask("links", "show", code).split()[1]
+
+    def mail(self, reference: str) -> list[EmailMessage]:
+        """Return the messages about an order that have left the house."""
+        folder: Path = self.stack.folder / "mail"
+        found = []
+        for file in sorted(folder.glob("*.eml")):
+            message = email.message_from_bytes(file.read_bytes(), policy=email.policy.default)
+            assert isinstance(message, EmailMessage)
+            body = message.get_body(("plain",))
+            if body is not None and reference in body.get_content():
+                found.append(message)
+        return found
+
+
+def eventually(look: Callable[[], T], *, within_s: float = 20) -> T:
+    """Return the first true value that `look` returns."""
+    deadline = time.monotonic() + within_s
+    while not (seen := look()):
+        assert time.monotonic() < deadline, f"not within {within_s} s"
+        time.sleep(0.1)
+    return seen
+
+
+@pytest.fixture(scope="session")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    """The application of this test process, with shorter waits than in production."""
+    changes = {
+        "REDIS_URL": f"{os.environ['REDIS_URL']}?db=9",
+        "SANDBOX_LATE_S": "2",
+        "SANDBOX_DOWN_S": "6",
+    }
+    with Stack(tmp_path_factory.mktemp("place"), changes=changes, is_seeded=True) as stack:
+        yield Place(stack)

@@ -1,0 +1,1 @@
+"""The front rooms for programs: camelCase JSON, one error form."""

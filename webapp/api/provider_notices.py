@@ -1,0 +1,26 @@
+"""Where providers' notices arrive: authenticate the raw body, store once, kick, answer fast."""
+
+from flask import Blueprint, Response, request
+from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import BadRequest
+
+from webapp.domain.payments import notices
+from webapp.extensions import csrf, settings
+from webapp.providers.base import MalformedNoticeError, UnauthenticNoticeError
+
+blueprint = Blueprint("provider_notices", __name__)
+
+
+@blueprint.post("/hooks/<provider>/<token>")
+@csrf.exempt  # type: ignore[untyped-decorator]  # Flask-WTF ships no types
+def receive_notice(provider: str, token: str) -> ResponseReturnValue:
+    """Take in one notice. The body is read before the database is asked for anything."""
+    request.max_content_length = settings.hook_max_bytes
+    body = request.get_data(cache=False)
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    try:
+        notices.receive(provider, token, headers, body)
+    except (UnauthenticNoticeError, MalformedNoticeError):
+        # Whoever forges notices learns nothing from the answer.
+        raise BadRequest from None
+    return Response(status=204)

@@ -1,0 +1,1 @@
+"""Value in, bytes out: what the buyer prints or opens."""

@@ -1,0 +1,1 @@
+"""The front rooms for people: requests in, pages and fragments out."""

@@ -1,0 +1,57 @@
+"""How often a page asks: often while something is about to happen, then less, then never."""
+
+from webapp.config import Settings
+from webapp.core.states import LinkState
+from webapp.domain.payments.status import Deliveries, LinkStatus
+
+# The buyer has just come back, and the answer is a breath away.
+_JUST_RETURNED_S = 15
+_STILL_SOON_S = 180
+# Tickets that were not made and sent within this time are somebody else's business by then.
+_PROMISES_WATCHED_S = 300
+
+# What `phase` in the ETag counts: the page's words change with the waiting, though no row does.
+_PHASES_S = (30, 120)
+
+
+def phase(status: LinkStatus) -> int:
+    """Return how long the buyer has been waiting, in steps: 0 under 30 s, 1 under 2 min, 2.
+
+    A link that nobody is paying is in step 0 before its end and in step 3 after it.
+    """
+    if status.is_in_flight and status.attempt is not None:
+        return sum(status.attempt.waiting_s >= limit for limit in _PHASES_S)
+    return 3 if status.state is LinkState.OPEN and status.left_s <= 0 else 0
+
+
+def poll_after(
+    status: LinkStatus, deliveries: Deliveries | None, settings: Settings
+) -> float | None:
+    """Return the seconds until the page should ask again; None when it need not."""
+    if status.is_in_flight and status.attempt is not None:
+        waited = status.attempt.waiting_s
+        if status.attempt.has_returned and waited < _JUST_RETURNED_S:
+            return settings.poll_returned_s
+        return settings.poll_interval_s if waited < _STILL_SOON_S else settings.poll_slow_s
+    match status.state:
+        case LinkState.OPEN if status.closing_for is not None:
+            return settings.poll_interval_s
+        case LinkState.OPEN:
+            return settings.poll_idle_s
+        case LinkState.PAID:
+            is_settled = deliveries is None or deliveries.is_settled
+            is_watched = not is_settled and status.ended_s < _PROMISES_WATCHED_S
+            return settings.poll_interval_s if is_watched else None
+        case LinkState.REVIEW:
+            return settings.poll_review_s
+        case _:
+            # Money may still come late while somebody watches for it.
+            is_watched = status.attempt is not None and status.attempt.is_watched
+            return settings.poll_idle_s if is_watched else None
+
+
+def deadline_s(status: LinkStatus, settings: Settings) -> float:
+    """Return how long the page may go on asking before it asks the buyer: never past the end."""
+    if status.state is not LinkState.OPEN:
+        return settings.poll_limit_s
+    return max(min(settings.poll_limit_s, status.left_s), 1)

@@ -1,0 +1,122 @@
+"""The whole vocabulary of the buyer's status fragment: whoever has the code sees the same."""
+
+from dataclasses import dataclass
+from typing import Self
+
+from webapp.core.public_status import LINK_STATUS
+from webapp.core.states import AttemptState, LinkState
+from webapp.domain.payments.status import AttemptStatus, Deliveries, LinkStatus
+from webapp.web import pace
+from webapp.web.pages import PageName
+
+
+@dataclass(frozen=True)
+class StatusPanel:
+    """Everything checkout/_status.html may use, and nothing else.
+
+    `lines` are sentences; the first says what is, the others what happens next or what to do.
+    """
+
+    status: str
+    headline: str
+    lines: tuple[str, ...]
+    is_in_flight: bool
+    is_busy: bool
+    offers_bank: bool
+    offers_pay: bool
+
+    @classmethod
+    def of(cls, status: LinkStatus, deliveries: Deliveries | None, page: PageName) -> Self:
+        """Say what a page says of this state."""
+        attempt = status.attempt
+        offers_bank = status.is_in_flight and attempt is not None and attempt.has_url
+        headline, lines = _words(status, deliveries, page)
+        return cls(
+            status=LINK_STATUS[status.state].code,
+            headline=headline,
+            lines=lines,
+            is_in_flight=status.is_in_flight,
+            is_busy=status.is_in_flight or status.closing_for is not None,
+            offers_bank=offers_bank,
+            offers_pay=status.is_payable and page is PageName.EXPIRED,
+        )
+
+
+def _words(
+    status: LinkStatus, deliveries: Deliveries | None, page: PageName
+) -> tuple[str, tuple[str, ...]]:
+    match status.state:
+        case LinkState.PAID:
+            return "Paid", _promises(deliveries)
+        case LinkState.REVIEW:
+            return (
+                "Payment received, being checked",
+                (
+                    "Somebody at the shop looks at it now. Please do not pay again.",
+                    "You will hear from them by email.",
+                ),
+            )
+        case LinkState.EXPIRED:
+            return (
+                "This link has expired",
+                ("No payment reached us before its end. Ask the shop for a new link.",),
+            )
+        case LinkState.CANCELED:
+            return "This link was canceled", ("It cannot be paid any more.",)
+        case LinkState.REFUNDED:
+            return "Refunded", ("Your money is on its way back to you.",)
+        case _:
+            return _open_words(status, page)
+
+
+def _open_words(status: LinkStatus, page: PageName) -> tuple[str, tuple[str, ...]]:
+    if status.closing_for == "cancel":
+        return "Canceling…", ("The shop is canceling this link. Please do not pay any more.",)
+    if status.is_in_flight and status.attempt is not None:
+        return _waiting_words(status, status.attempt)
+    if status.left_s <= 0:
+        return "This link has reached its end", ("It is being closed and cannot be paid any more.",)
+    if page is PageName.EXPIRED:
+        return "We stopped checking", ("Nothing was paid so far. The link is still open.",)
+    if status.attempt is not None and status.attempt.state is not AttemptState.SUCCEEDED:
+        return (
+            "The last payment did not go through",
+            ("You were not charged for it. You can try again.",),
+        )
+    return "Awaiting payment", ()
+
+
+def _waiting_words(status: LinkStatus, attempt: AttemptStatus) -> tuple[str, tuple[str, ...]]:
+    safe = "It is safe to leave this page: we send the tickets by email."
+    if attempt.was_declined:
+        return (
+            "Your bank declined this payment",
+            ("You can try again at the bank with another card or account.",),
+        )
+    if not attempt.has_url:
+        later = ("This takes longer than usual. Please do not start again.",)
+        return "Opening the payment…", later if pace.phase(status) else ()
+    match pace.phase(status):
+        case 0 if attempt.has_returned:
+            return "Waiting for your bank", ("This usually takes under 10 seconds.",)
+        case 0:
+            return "Waiting for your payment", ("Finish it on the bank's page.",)
+        case 1:
+            return "Waiting for your bank", ("This takes longer than usual.", safe)
+        case _:
+            return "Still waiting for your bank", ("We keep asking, for hours if need be.", safe)
+
+
+def _promises(deliveries: Deliveries | None) -> tuple[str, ...]:
+    if deliveries is None:
+        return ()
+    made = {0: "No tickets belong to this payment", 1: "1 ticket made"}.get(
+        deliveries.tickets, f"{deliveries.tickets} tickets made"
+    )
+    if deliveries.emails_waiting:
+        return (f"{made} · email on its way",)
+    if deliveries.emails_failed:
+        return (f"{made} · the email could not be delivered", "The shop knows and will help you.")
+    if deliveries.emails_sent:
+        return (f"{made} · email delivered",)
+    return (made,)
