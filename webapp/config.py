@@ -111,7 +111,7 @@ class Settings(BaseSettings):
     poll_review_s: Seconds = 30
     poll_limit_s: Seconds = 900
 
-    database_pool: Count = 70
+    database_pool: Count = 20
     hook_max_bytes: Count = 65_536
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 

@@ -2,6 +2,7 @@
 
 from email.header import Header
 from email.headerregistry import AddressHeader
+from email.message import EmailMessage
 from email.policy import EmailPolicy
 from typing import Any
 
@@ -15,7 +16,7 @@ class WirePolicy(EmailPolicy):
     """
 
     def __init__(self) -> None:
-        super().__init__(linesep="\r\n", cte_type="7bit")
+        super().__init__(linesep="\r\n", cte_type="7bit", message_factory=EmailMessage)
 
     def fold(self, name: str, value: Any) -> str:  # noqa: ANN401  # a header of any kind
         """Return the header's lines. An address header has one address."""

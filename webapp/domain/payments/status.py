@@ -144,9 +144,7 @@ def deliveries(link_id: int) -> Deliveries:
             select(EmailMessage.state, func.count())
             .where(EmailMessage.link_id == link_id)
             .group_by(EmailMessage.state)
-        )
-        .tuples()
-        .all()
+        ).all()
     )
     return Deliveries(
         tickets=db.session.scalars(tickets).one(),

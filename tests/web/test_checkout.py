@@ -1,0 +1,200 @@
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import func, select
+
+from tests.factories import Factories, observed, paid
+from tests.pages import Pages, soup, words
+from webapp.core.money import Money
+from webapp.core.states import LinkState
+from webapp.domain.payments import links, settlement
+from webapp.extensions import db
+from webapp.models import PaymentAttempt, PaymentEvent, PaymentLink, PaymentSession
+from webapp.providers.base import ProviderState
+
+PAGES = ("", "/processing", "/success", "/expired", "/canceled", "/review")
+
+
+def in_state(make: Factories, state: str) -> PaymentLink:
+    """Bring a link into a state by what really happens."""
+    if state == "in flight":
+        return make.pending().link
+    link = make.link()
+    match state:
+        case "PAID" | "REFUNDED":
+            attempt = make.pending(link)
+            settlement.apply(attempt.reference, paid(attempt), actor="test")
+            if state == "REFUNDED":
+                make.change(link, state=LinkState.REFUNDED)
+        case "REVIEW":
+            attempt = make.pending(link)
+            wrong = paid(attempt, money=Money(2600, "EUR"))
+            settlement.apply(attempt.reference, wrong, actor="test")
+        case "EXPIRED":
+            make.change(link, state=LinkState.EXPIRED, ended_at=link.expires_at)
+        case "CANCELED":
+            links.cancel(make.shop, link.code, actor="test")
+    return link
+
+
+@pytest.mark.parametrize(
+    ("state", "allowed"),
+    [
+        ("OPEN", {"", "/expired"}),
+        ("in flight", {"/processing"}),
+        ("PAID", {"/success"}),
+        ("EXPIRED", {"/expired"}),
+        ("CANCELED", {"/canceled"}),
+        ("REVIEW", {"/review"}),
+        ("REFUNDED", {"/canceled"}),
+    ],
+)
+def test_each_state_has_its_page_and_every_other_page_sends_there(
+    make: Factories, pages: Pages, state: str, allowed: set[str]
+) -> None:
+    link = in_state(make, state)
+    for page in PAGES:
+        answer = pages.get(f"/pay/{link.code}{page}")
+        if page in allowed:
+            assert answer.status_code == 200
+            assert link.title in words(answer)
+        else:
+            assert answer.status_code == 303
+            assert answer.location.removeprefix(f"/pay/{link.code}") in allowed
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_draft_and_an_unknown_code_are_not_there(
+    make: Factories, pages: Pages, page: str
+) -> None:
+    draft = make.draft()
+    for code in (draft.code, "ZZZZZZZZ", "short", "AAAAAAA0", "%00%00%00%00%00%00%00%00"):
+        answer = pages.get(f"/pay/{code}{page}")
+        assert answer.status_code == 404
+        assert draft.title not in words(answer)
+
+
+def test_a_code_typed_in_small_letters_finds_its_page(make: Factories, pages: Pages) -> None:
+    link = make.link()
+    answer = pages.get(f"/pay/{link.code.lower()}")
+    assert (answer.status_code, answer.location) == (303, f"/pay/{link.code}")
+
+
+def test_what_a_merchant_wrote_is_shown_as_text(make: Factories, pages: Pages) -> None:
+    link = make.link(title="<script>alert(1)</script> & <b>Söngs</b>")
+    answer = pages.get(f"/pay/{link.code}")
+    assert "<script>alert" not in answer.get_data(as_text=True)
+    assert "<script>alert(1)</script> & <b>Söngs</b>" in words(answer)
+
+
+def test_pressing_pay_while_a_payment_is_on_its_way_begins_no_second_one(
+    make: Factories, pages: Pages
+) -> None:
+    link = make.link()
+    shown = soup(pages.get(f"/pay/{link.code}"))
+    token = shown.select_one("input[name=csrf_token]")
+    assert token is not None
+    make.pending(link)
+    answer = pages.client.post(f"/pay/{link.code}", data={"csrf_token": str(token["value"])})
+    assert (answer.status_code, answer.location) == (303, f"/pay/{link.code}/processing")
+    assert db.session.scalars(select(func.count()).select_from(PaymentAttempt)).one() == 1
+
+
+def test_a_post_without_the_forms_token_changes_nothing(make: Factories, pages: Pages) -> None:
+    link = make.link()
+    answer = pages.client.post(f"/pay/{link.code}", data={"csrf_token": "forged"})
+    assert answer.status_code == 400
+    assert "form has expired" in words(answer)
+    assert db.session.scalars(select(func.count()).select_from(PaymentSession)).one() == 0
+
+
+@pytest.mark.parametrize("address", ["", "nobody", "a@b", "a b@example.org", "x" * 10_000])
+def test_a_link_without_an_address_asks_for_one_and_says_what_is_wrong_with_it(
+    make: Factories, pages: Pages, address: str
+) -> None:
+    link = make.link(buyer_email=None)
+    answer = pages.post(f"/pay/{link.code}", email=address)
+    assert answer.status_code == 422
+    field = soup(answer).select_one("#email")
+    assert field is not None
+    assert field["aria-invalid"] == "true"
+    assert "Your email address" in words(answer)
+    assert db.session.scalars(select(func.count()).select_from(PaymentAttempt)).one() == 0
+    assert db.session.scalars(select(func.count()).select_from(PaymentSession)).one() == 0
+
+
+def test_a_link_past_its_end_offers_no_button_and_refuses_the_press(
+    make: Factories, pages: Pages
+) -> None:
+    link = make.link()
+    shown = soup(pages.get(f"/pay/{link.code}")).select_one("input[name=csrf_token]")
+    assert shown is not None
+    make.overdue(link)
+    assert soup(pages.get(f"/pay/{link.code}")).select_one("button.primary") is None
+    answer = pages.client.post(f"/pay/{link.code}", data={"csrf_token": str(shown["value"])})
+    assert answer.status_code == 409
+    assert "does not take a payment now" in words(answer)
+
+
+def test_only_the_buyers_browser_sees_address_and_serials(make: Factories, pages: Pages) -> None:
+    link = in_state(make, "PAID")
+    answer = pages.get(f"/pay/{link.code}/success")
+    assert "ada@example.org" not in answer.get_data(as_text=True)
+    assert f"{link.reference}-1" not in answer.get_data(as_text=True)
+    assert "We sent the tickets by email" in words(answer)
+
+
+def test_coming_back_from_the_provider_is_noted_once_and_pulls_the_next_read_forward(
+    make: Factories, pages: Pages
+) -> None:
+    attempt = make.pending()
+    make.change(attempt, next_check_at=func.now() + timedelta(hours=1))
+    pages.get(f"/pay/{attempt.link.code}/processing?returned=1")
+    db.session.refresh(attempt)
+    first = attempt.returned_at
+    assert first is not None
+    assert attempt.next_check_at is not None
+    assert attempt.next_check_at <= first
+    pages.get(f"/pay/{attempt.link.code}/processing?returned=1")
+    db.session.refresh(attempt)
+    assert attempt.returned_at == first
+    assert attempt.link.state is LinkState.OPEN
+
+
+def test_another_device_is_not_sent_to_a_payment_that_was_started_elsewhere(
+    make: Factories, pages: Pages
+) -> None:
+    attempt = make.pending()
+    answer = pages.get(f"/pay/{attempt.link.code}/continue")
+    assert answer.status_code == 409
+    assert "started on another device" in words(answer)
+
+
+def test_a_declined_payment_leads_back_to_the_button(make: Factories, pages: Pages) -> None:
+    attempt = make.pending()
+    said = observed(attempt, ProviderState.FAILED, reason="declined")
+    settlement.apply(attempt.reference, said, actor="test")
+    answer = pages.get(f"/pay/{attempt.link.code}")
+    assert "The last payment did not go through" in words(answer)
+    assert soup(answer).select_one("button.primary") is not None
+
+
+def test_without_javascript_a_waiting_page_reloads_itself_and_a_settled_one_does_not(
+    make: Factories, pages: Pages
+) -> None:
+    waiting = make.pending()
+    assert 'http-equiv="refresh"' in pages.get(f"/pay/{waiting.link.code}/processing").get_data(
+        as_text=True
+    )
+    make.change(waiting, created_at=func.now() - timedelta(minutes=16))
+    assert 'http-equiv="refresh"' not in pages.get(f"/pay/{waiting.link.code}/processing").get_data(
+        as_text=True
+    )
+
+
+def test_looking_at_pages_changes_no_row(make: Factories, pages: Pages) -> None:
+    link = in_state(make, "PAID")
+    before = db.session.scalars(select(func.count()).select_from(PaymentEvent)).one()
+    for page in PAGES:
+        pages.get(f"/pay/{link.code}{page}")
+    assert db.session.scalars(select(func.count()).select_from(PaymentEvent)).one() == before
