@@ -40,6 +40,14 @@ def fill(template: str, **values: object) -> str:
     return _environment().get_template(template).render(values)
 
 
+def prepare() -> None:
+    """Compile every template of paper and emails, which a process forked from this one then has."""
+    environment = _environment()
+    for template in environment.list_templates():
+        if template.startswith(("documents/", "emails/")):
+            environment.get_template(template)
+
+
 def _local(at: datetime, timezone: str) -> datetime:
     if at.tzinfo is None:
         raise ValueError("a moment needs a time zone")

@@ -20,7 +20,7 @@ SYMBOLS: Final = {"EUR": "€", "GBP": "£", "USD": "$", "JPY": "¥", "NGN": "�
 # The largest amount a link may carry is 99,999,999.99, whatever the currency.
 _MAX_CENTS: Final = 9_999_999_999
 
-_PLAIN = re.compile(r"\d{1,12}(\.\d{1,6})?")
+_PLAIN = re.compile(r"[0-9]{1,12}(\.[0-9]{1,6})?")
 
 
 def exponent(currency: str) -> int:

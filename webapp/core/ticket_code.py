@@ -21,7 +21,7 @@ _KEY_ID = re.compile(r"[a-z0-9]{1,8}")
 _FIELD = re.compile(r"[A-Za-z0-9-]{1,40}")
 _CODE = re.compile(
     r"(?P<signed>TICKET:(?P<serial>[A-Za-z0-9-]{1,40})\|ORDER:(?P<order>[A-Za-z0-9-]{1,40})"
-    r"\|EVENT:(?P<event>[A-Za-z0-9-]{1,40}))\|VALID:(?P<key_id>[a-z0-9]{1,8})\.(?P<signature>[\w-]{86})"
+    r"\|EVENT:(?P<event>[A-Za-z0-9-]{1,40}))\|VALID:(?P<key_id>[a-z0-9]{1,8})\.(?P<signature>[A-Za-z0-9_-]{85}[AQgw])"
 )
 
 

@@ -102,6 +102,7 @@ def _show(code: str, asked: PageName, *, refusal: Exception | None = None) -> Re
         etag=f'"{etag(status, page)}"',
         poll_after="stop" if after is None else f"{after:g}",
         deadline_s=int(deadline),
+        limit_s=int(settings.poll_limit_s),
         refreshes=_refreshes(status, after),
         tickets=tickets.of_link(link.id) if is_buyers and link.state is LinkState.PAID else [],
         is_buyers=is_buyers,

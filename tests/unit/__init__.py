@@ -1,0 +1,1 @@
+"""Tests of values, documents and mail: no database, no web."""
