@@ -23,15 +23,14 @@ from sqlalchemy.exc import SQLAlchemyError
 from webapp.config import Settings
 from webapp.core import clock
 from webapp.domain.desk import job_runs
-from webapp.extensions import connect_redis, db, settings
+from webapp.extensions import connect_redis, settings
 from webapp.jobs import QUEUE_OF, JobName
 
 logger = structlog.get_logger(__name__)
 
 TURN_S: Final = 1.0
-_LONGEST_BACKOFF_S: Final = 5.0
-# A Redis that hangs must not hang the schedule for ever.
-_REDIS_TIMEOUT_S: Final = 5.0
+# A Redis that hangs must not hang the schedule, nor its end, for longer.
+_REDIS_TIMEOUT_S: Final = 1.0
 # After so long without a sign of life another scheduler takes over.
 _LAPSES_AFTER: Final = timedelta(seconds=10)
 
@@ -55,16 +54,18 @@ class PeriodicScheduler(Scheduler):  # type: ignore[misc]  # rq-scheduler ships 
 
         What is there already keeps its time, so that a restart runs nothing early or late.
         """
-        ids = {f"{name}-{seconds}".replace(".", "_"): name for name, seconds in wanted.items()}
-        held = {raw.decode() for raw in self.connection.zrange(self.scheduled_jobs_key, 0, -1)}
-        for job_id in held - ids.keys():
-            self.cancel(job_id)  # by its id: reading a broken job's body would raise
-        for job_id in ids.keys() - held:
-            name = ids[job_id]
+        ids = {
+            f"{name}-{seconds}".replace(".", "_").encode(): name for name, seconds in wanted.items()
+        }
+        held = set(self.connection.zrange(self.scheduled_jobs_key, 0, -1))
+        for raw in held - ids.keys():
+            self.cancel(raw)  # by its id: reading a broken job's body would raise
+        for raw in ids.keys() - held:
+            name = ids[raw]
             self.schedule(
                 clock.now().replace(tzinfo=None),  # rq-scheduler takes naive UTC
                 name.value,
-                id=job_id,
+                id=raw.decode(),
                 interval=wanted[name],
                 queue_name=QUEUE_OF[name].value,
                 timeout=settings.job_timeout_s,
@@ -98,25 +99,30 @@ class PeriodicScheduler(Scheduler):  # type: ignore[misc]  # rq-scheduler ships 
 
 
 def run(app: Flask, stop: threading.Event, *, holder: str) -> None:
-    """Keep the schedule until told to stop. Redis or PostgreSQL away means backoff, no end."""
+    """Keep the schedule until told to stop, or stand by while another scheduler does.
+
+    With Redis or PostgreSQL away it tries again on every turn: a turn costs next to nothing.
+    """
     with app.app_context():
         wanted = every(settings)
         connection = connect_redis(settings.redis_url, timeout_s=_REDIS_TIMEOUT_S)
     scheduler = PeriodicScheduler(connection=connection, interval=TURN_S)
-    failures = 0
+    is_interrupted = False
     while not stop.is_set():
         try:
             with app.app_context():
                 if job_runs.beat(job_runs.SCHEDULER, holder, lapses_after=_LAPSES_AFTER):
                     scheduler.reconcile(wanted)
                     scheduler.enqueue_due()
-            failures = 0
         except (redis.RedisError, SQLAlchemyError) as error:
-            failures += 1
-            logger.warning("schedule_interrupted", reason=type(error).__name__, failures=failures)
-        stop.wait(min(TURN_S * max(failures, 1), _LONGEST_BACKOFF_S))
-    with app.app_context():
-        db.engine.dispose()
+            if not is_interrupted:
+                logger.warning("schedule_interrupted", reason=type(error).__name__)
+            is_interrupted = True
+        else:
+            if is_interrupted:
+                logger.info("schedule_resumed")
+            is_interrupted = False
+        stop.wait(TURN_S)
     connection.close()
 
 

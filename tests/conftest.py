@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import text
 
 from tests import database
 from tests.factories import Factories
@@ -57,9 +56,10 @@ def rows(app: Flask) -> Iterator[Flask]:
         queue_redis.flushdb()
         yield app
         db.session.remove()
-        tables = ", ".join(f'"{table.name}"' for table in db.metadata.sorted_tables)
         with db.engine.begin() as connection:
-            connection.execute(text(f"TRUNCATE {tables} RESTART IDENTITY CASCADE"))
+            # Faster for a few rows than TRUNCATE, which makes every table's files anew.
+            for table in reversed(db.metadata.sorted_tables):
+                connection.execute(table.delete())
 
 
 @pytest.fixture

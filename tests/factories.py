@@ -3,14 +3,17 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import count
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import update
+from sqlalchemy import insert, select, update
+from sqlalchemy.orm import DeclarativeBase
 
-from webapp.core import clock
+from webapp.core import clock, references
 from webapp.core.money import Money
+from webapp.core.states import LinkState
 from webapp.domain.desk import merchants
-from webapp.domain.payments import attempts, links, sessions
+from webapp.domain.payments import accounts, attempts, links, sessions
+from webapp.domain.tickets import events
 from webapp.domain.transaction import lock, transaction
 from webapp.extensions import db
 from webapp.models import Event, Merchant, PaymentAttempt, PaymentLink
@@ -18,12 +21,16 @@ from webapp.providers.base import Created, Observation, Payment, ProviderState
 
 EUR_25 = Money(2500, "EUR")
 
+Row = TypeVar("Row", bound=DeclarativeBase)
+
 
 class Factories:
     """Each call makes one more; what is not said is ordinary."""
 
+    # Of all factories together: a second one is another shop.
+    _numbers = count(1)
+
     def __init__(self) -> None:
-        self._numbers = count(1)
         self._merchant: Merchant | None = None
 
     def merchant(self, **columns: Any) -> Merchant:
@@ -46,17 +53,14 @@ class Factories:
 
     def event(self, *, capacity: int | None = None) -> Event:
         """Make an event in a month."""
-        with transaction():
-            event = Event(
-                merchant_id=self.shop.id,
-                title="Evening",
-                place="Hall 1",
-                starts_at=clock.now() + timedelta(days=30),
-                timezone="Europe/Berlin",
-                capacity=capacity,
-            )
-            db.session.add(event)
-        return event
+        return events.make(
+            self.shop,
+            title="Evening",
+            place="Hall 1",
+            starts_at=clock.now() + timedelta(days=30),
+            timezone="Europe/Berlin",
+            capacity=capacity,
+        )
 
     def draft(self, **order: Any) -> PaymentLink:
         """Make a DRAFT; the words are those of `links.Order`."""
@@ -69,12 +73,37 @@ class Factories:
         """Make an OPEN link."""
         return links.open_(self.shop, self.draft(**order).code, actor="test")
 
-    def created(self, link: PaymentLink | None = None, **order: Any) -> PaymentAttempt:
-        """Begin an attempt that the provider has not answered yet."""
+    def open_links(self, count: int, **columns: Any) -> list[int]:
+        """Write many OPEN links at once, past the operations; return their ids in order."""
+        account = accounts.active(self.shop)
+        ordinary = {
+            "merchant_id": self.shop.id,
+            "provider_account_id": account.id,
+            "title": "One of many",
+            "amount_minor": EUR_25.minor,
+            "currency": EUR_25.currency,
+            "buyer_email": "ada@example.org",
+            "state": LinkState.OPEN,
+            "expires_at": clock.now() + timedelta(hours=1),
+        }
+        rows = [
+            ordinary
+            | {"code": references.link_code(), "reference": references.order_reference()}
+            | columns
+            for _ in range(count)
+        ]
+        with transaction():
+            made = db.session.scalars(insert(PaymentLink).returning(PaymentLink.id), rows)
+            return sorted(made.all())
+
+    def created(
+        self, link: PaymentLink | None = None, *, token: str | None = None, **order: Any
+    ) -> PaymentAttempt:
+        """Begin an attempt that the provider has not answered yet, in a browser with this token."""
         link = link or self.link(**order)
         with transaction():
             locked = lock(PaymentLink, PaymentLink.id == link.id)
-            session, _ = sessions.start(locked, None)
+            session, _ = sessions.start(locked, token)
             return attempts.begin(locked, session, actor="test")
 
     def pending(self, link: PaymentLink | None = None, **order: Any) -> PaymentAttempt:
@@ -94,6 +123,18 @@ class Factories:
         with transaction():
             db.session.execute(update(type(row)).where(type(row).id == row.id).values(**columns))
         db.session.refresh(row)
+
+
+def fresh(row: Row) -> Row:
+    """Return the row as the database has it at this moment."""
+    db.session.refresh(row)
+    return row
+
+
+def everything(model: type[Row]) -> list[Row]:
+    """Return every row of a table as the database has it, the oldest first."""
+    query = select(model).order_by(model.__table__.c.id)
+    return list(db.session.scalars(query.execution_options(populate_existing=True)))
 
 
 def observed(
@@ -122,9 +163,10 @@ def paid(
     money: Money | None = None,
     reference: str | None = None,
     paid_at: datetime | None = None,
+    **differing: Any,
 ) -> Observation:
     """Return the observation that the attempt was paid, once and in full unless said otherwise."""
     payment = Payment(
         reference or f"pay-{attempt.id}", money or attempt.money, paid_at or clock.now()
     )
-    return observed(attempt, ProviderState.PAID, payment)
+    return observed(attempt, ProviderState.PAID, payment, **differing)

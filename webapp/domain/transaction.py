@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import structlog
 from sqlalchemy import ColumnElement, func, select
-from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute
 
 from webapp.core.errors import NotFoundError
 from webapp.extensions import db
@@ -87,6 +87,26 @@ def lock(model: type[Row], *where: ColumnElement[bool]) -> Row:
     if isinstance(row, PaymentLink):
         db.session().info[_LOCKED_LINKS].add(row.id)
     return row
+
+
+def lock_some(
+    model: type[Row], *where: ColumnElement[bool], by: InstrumentedAttribute[Any], limit: int
+) -> list[Row]:
+    """Lock up to `limit` such rows that nobody else holds, and return them as they are now.
+
+    What somebody else holds is passed over, so that one row never keeps a sweep waiting.
+
+    Args:
+        model: whose rows.
+        where: which of them.
+        by: what comes first.
+        limit: how many at most.
+    """
+    query = select(model).where(*where).order_by(by).limit(limit).with_for_update(skip_locked=True)
+    rows = list(db.session.scalars(query, execution_options={"populate_existing": True}))
+    held = {row.id for row in rows if isinstance(row, PaymentLink)}
+    db.session().info[_LOCKED_LINKS].update(held)
+    return rows
 
 
 def require_locked(link: PaymentLink) -> None:

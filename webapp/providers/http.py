@@ -27,6 +27,11 @@ def _client() -> httpx2.Client:
     )
 
 
+def prepare() -> None:
+    """Make the client now; nothing is connected. Reading the certificates takes 0.1 s each time."""
+    _client()
+
+
 def close() -> None:
     """Close every kept connection. The next call opens new ones."""
     if _client.cache_info().currsize:

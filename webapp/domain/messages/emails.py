@@ -96,7 +96,7 @@ def send_due(budget: Budget, composers: Mapping[str, Composer]) -> int:
             break
         budget.rows -= 1
         tried += 1
-        _send(lease, composers[lease.template])
+        _send(lease, composers)
     return tried
 
 
@@ -111,20 +111,21 @@ def doubt_lost_leases() -> int:
         )
     ).all()
     for message_id, link_id in lost:
-        with transaction():
-            link = lock(PaymentLink, PaymentLink.id == link_id)
-            message = lock(EmailMessage, EmailMessage.id == message_id)
-            if message.state is not EmailState.SENDING or not _has_run_out(message):
-                continue
-            if message.handing_over_at is None:
-                _put_back(message, "the sender died before the hand-over")
-            else:
-                _doubt(link, message, "the sender died during the hand-over")
+        try:
+            _give_up_lease(message_id, link_id)
+        except Exception:
+            # A link that somebody holds for long must not keep the other messages waiting.
+            logger.exception("email_lease_stuck", message_id=message_id)
     return len(lost)
 
 
-def _has_run_out(message: EmailMessage) -> bool:
-    return message.lease_until is not None and message.lease_until < database_now()
+def _give_up_lease(message_id: int, link_id: int) -> None:
+    with transaction():
+        link = lock(PaymentLink, PaymentLink.id == link_id)
+        message = lock(EmailMessage, EmailMessage.id == message_id)
+        has_run_out = message.lease_until is not None and message.lease_until < database_now()
+        if message.state is EmailState.SENDING and has_run_out:
+            _retry_unless_in_doubt(link, message, "the sender died")
 
 
 def _lease_one() -> Lease | None:
@@ -149,18 +150,21 @@ def _lease_one() -> Lease | None:
         if message.state is EmailState.DOUBTFUL:
             message.repeats += 1
         transition(message, EmailState.SENDING, actor=ACTOR)
+        now = database_now()
         message.lease_token = token
-        message.lease_until = database_now() + timedelta(seconds=settings.mail_lease_s)
+        message.lease_until = now + timedelta(seconds=settings.mail_lease_s)
         message.handing_over_at = None
         message.tries += 1
+        # Set before anything can fail: whatever becomes of this try, others come first.
+        message.due_at = now + _wait(message.tries)
         return Lease(message.id, message.link_id, message.reference, message.template, token)
 
 
-def _send(lease: Lease, compose: Composer) -> None:
+def _send(lease: Lease, composers: Mapping[str, Composer]) -> None:
     """Compose, hand over, and write down what came of it; whatever fails moves its own clock."""
     log = logger.bind(message=lease.reference, template=lease.template)
     try:
-        _hand_over(lease, compose(lease))
+        _hand_over(lease, composers[lease.template](lease))
     except LeaseLostError:
         log.warning("email_lease_lost")
     except mail.MailRefusedError as error:
@@ -190,7 +194,10 @@ def _hand_over(lease: Lease, letter: Letter) -> None:
 
 
 def _begin_hand_over(lease: Lease) -> None:
-    """Commit that from here on no news is doubt; only the lease's holder may."""
+    """Commit that from here on no news is doubt; only the lease's holder may.
+
+    The lease begins anew, however long the message was composed: it outlives the conversation.
+    """
     with transaction():
         held = db.session.scalar(
             update(EmailMessage)
@@ -199,7 +206,10 @@ def _begin_hand_over(lease: Lease) -> None:
                 EmailMessage.lease_token == lease.token,
                 EmailMessage.lease_until > func.now(),
             )
-            .values(handing_over_at=func.now())
+            .values(
+                handing_over_at=func.now(),
+                lease_until=func.now() + timedelta(seconds=settings.mail_lease_s),
+            )
             .returning(EmailMessage.id)
         )
     if held is None:
@@ -234,20 +244,19 @@ def _retry_unless_in_doubt(link: PaymentLink, message: EmailMessage, reason: str
     step(link, message, reason)
 
 
-def _put_back(message: EmailMessage, reason: str) -> None:
+def _retry_later(link: PaymentLink, message: EmailMessage, reason: str) -> None:
+    """Put the message back into the queue; its next time was set when it was leased."""
+    if message.tries >= settings.mail_tries:
+        _fail(link, message, reason)
+        return
     transition(message, EmailState.QUEUED, actor=ACTOR)
     _release(message)
     message.handing_over_at = None
     message.last_error = reason
 
 
-def _retry_later(link: PaymentLink, message: EmailMessage, reason: str) -> None:
-    if message.tries >= settings.mail_tries:
-        _fail(link, message, reason)
-        return
-    _put_back(message, reason)
-    wait = min(_FIRST_WAIT_S * 2 ** (message.tries - 1), _LONGEST_WAIT_S)
-    message.due_at = database_now() + timedelta(seconds=wait)
+def _wait(tries: int) -> timedelta:
+    return timedelta(seconds=min(_FIRST_WAIT_S * 2 ** (tries - 1), _LONGEST_WAIT_S))
 
 
 def _fail(link: PaymentLink, message: EmailMessage, reason: str) -> None:

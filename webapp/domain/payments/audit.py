@@ -158,14 +158,16 @@ def _rules() -> dict[str, Select[str]]:
             link.may_hold_money != _has_live_attempt()
         ),
         "the audit trail has a gap": links.where(
-            link.version
-            != 1
-            + select(func.count())
-            .where(PaymentEvent.link_id == link.id)
-            .correlate(link)
-            .scalar_subquery()
+            or_(
+                link.version != 1 + _events(link, func.count()),
+                link.version != func.coalesce(_events(link, func.max(PaymentEvent.version)), 1),
+            )
         ),
     }
+
+
+def _events(link: type[PaymentLink], what: ColumnElement[int]) -> ScalarSelect[int]:
+    return select(what).where(PaymentEvent.link_id == link.id).correlate(link).scalar_subquery()
 
 
 def _tickets(link: type[PaymentLink]) -> ScalarSelect[int]:

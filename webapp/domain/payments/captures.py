@@ -70,10 +70,11 @@ def fulfil(link: PaymentLink, capture: Capture, *, actor: str) -> None:
 
     The places are held by then. All of it is one transaction: whoever sees PAID sees the promises.
     """
-    transition(capture, CaptureState.FULFILS, actor=actor)
-    transition(link, LinkState.PAID, actor=actor, attempt=capture.attempt.reference)
+    # Before the edge: reading the sitting flushes, and a PAID link has to have its moment by then.
     link.buyer_email = link.buyer_email or capture.attempt.session.buyer_email
     link.paid_at = capture.paid_at or clock.now()
+    transition(capture, CaptureState.FULFILS, actor=actor)
+    transition(link, LinkState.PAID, actor=actor, attempt=capture.attempt.reference)
     closing.lift(link)
     tickets.issue(link)
     emails.promise(link, "tickets")

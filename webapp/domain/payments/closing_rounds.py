@@ -15,7 +15,7 @@ from webapp.domain.budget import Budget
 from webapp.domain.messages import attention
 from webapp.domain.payments import accounts, attempts, closing, verification
 from webapp.domain.tickets import capacity
-from webapp.domain.transaction import database_now, lock, step_outside, transaction
+from webapp.domain.transaction import database_now, lock, lock_some, step_outside, transaction
 from webapp.domain.transitions import record, transition
 from webapp.extensions import db, settings
 from webapp.models import PaymentAttempt, PaymentLink
@@ -56,16 +56,16 @@ def _lease_one() -> _Lease | None:
     """Take the next due link; should we die, it is due again when the lease runs out."""
     token = references.token()
     with transaction():
-        link = db.session.scalar(
-            select(PaymentLink)
-            .where(PaymentLink.closing_for.is_not(None), PaymentLink.closing_due_at <= func.now())
-            .order_by(PaymentLink.closing_due_at)
-            .limit(1)
-            .with_for_update(skip_locked=True)
-            .execution_options(populate_existing=True)
+        due = lock_some(
+            PaymentLink,
+            PaymentLink.closing_for.is_not(None),
+            PaymentLink.closing_due_at <= func.now(),
+            by=PaymentLink.closing_due_at,
+            limit=1,
         )
-        if link is None:
+        if not due:
             return None
+        (link,) = due
         link.closing_lease_token = token
         closing.postpone(link, settings.closing_lease_s)
         return _Lease(link.id, token)
@@ -73,7 +73,7 @@ def _lease_one() -> _Lease | None:
 
 def _step(lease: _Lease) -> None:
     watched = db.session.scalars(
-        select(PaymentAttempt)
+        select(PaymentAttempt.reference)
         .where(
             PaymentAttempt.link_id == lease.link_id,
             PaymentAttempt.watch_until > func.now(),
@@ -82,15 +82,32 @@ def _step(lease: _Lease) -> None:
         .order_by(PaymentAttempt.id)
     ).all()
     is_readable = True
-    for attempt in watched:
-        connection = accounts.connection(attempt.provider_account)
-        if attempt.checkout_id is not None and attempt.state in MAY_HOLD_MONEY:
-            step_outside()
-            answer = connection.close(attempt.checkout_id, timeout_s=settings.provider_timeout_s)
-            logger.info("checkout_closed", attempt=attempt.reference, answer=answer.value)
-        read = verification.read_and_settle(attempt.reference, actor=ACTOR).read
+    for reference in watched:
+        _close(reference)
+        read = verification.read_and_settle(reference, actor=ACTOR).read
         is_readable = is_readable and not isinstance(read, Unreadable)
     _finish(lease, is_readable=is_readable)
+
+
+def _close(reference: str) -> None:
+    """Ask that nobody can pay this checkout any more. Only the read that follows tells the truth.
+
+    Where that cannot even be asked, such as with credentials of a lost key, the read fails too, and
+    the link waits as with any other account that cannot be read.
+    """
+    query = select(PaymentAttempt).where(PaymentAttempt.reference == reference)
+    attempt = db.session.scalars(query.execution_options(populate_existing=True)).one()
+    checkout_id = attempt.checkout_id
+    if checkout_id is None or attempt.state not in MAY_HOLD_MONEY:
+        return
+    try:
+        connection = accounts.connection(attempt.provider_account)
+        step_outside()
+        answer = connection.close(checkout_id, timeout_s=settings.provider_timeout_s)
+    except Exception:
+        logger.exception("close_failed", attempt=reference)
+    else:
+        logger.info("checkout_closed", attempt=reference, answer=answer.value)
 
 
 def _finish(lease: _Lease, *, is_readable: bool) -> None:

@@ -1,6 +1,7 @@
 """Payment links: made, opened, canceled, found. The merchant comes first: nobody else's is seen."""
 
 import contextlib
+import re
 import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -30,6 +31,9 @@ MAX_TITLE = 200
 MAX_NAME = 120
 MAX_TICKETS = 20
 MAX_LIFE = timedelta(days=366)
+
+# It becomes part of every ticket's serial number and signed code, which take nothing else.
+_REFERENCE = re.compile(r"[A-Za-z0-9-]{1,32}")
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,8 @@ def make(
     if order.event is not None and order.event.merchant_id != merchant.id:
         raise NotFoundError("there is no such event")
     with transaction():
+        if reference is not None:
+            _check_reference(reference)
         link = PaymentLink(
             merchant_id=merchant.id,
             provider_account_id=accounts.active(merchant).id,
@@ -167,6 +173,14 @@ def by_code(code: str) -> PaymentLink:
     if link is None:
         raise NotFoundError("there is no such link")
     return link
+
+
+def _check_reference(reference: str) -> None:
+    if not _REFERENCE.fullmatch(reference):
+        raise InvalidInputError("reference", "must be 1 to 32 letters, digits and hyphens")
+    known = select(PaymentLink.id).where(PaymentLink.reference == reference)
+    if db.session.scalar(known) is not None:
+        raise InvalidInputError("reference", f"{reference!r} is taken")
 
 
 def _check_expiry(expires_at: datetime) -> None:

@@ -3,7 +3,7 @@
 from sqlalchemy import select
 
 from webapp.core import clock, text
-from webapp.core.errors import LinkNotPayableError, NoRoomError
+from webapp.core.errors import LinkNotPayableError, NoRoomError, PaymentInFlightError
 from webapp.core.states import CaptureState, LinkState
 from webapp.domain.messages import attention
 from webapp.domain.payments import captures, links
@@ -49,10 +49,13 @@ def dismiss(merchant: Merchant, name: str, *, reason: str, actor: str) -> Paymen
         NotFoundError: the merchant has no such link.
         InvalidInputError: there is no reason.
         LinkNotPayableError: it is not in review.
+        PaymentInFlightError: another attempt for it could still be paid.
     """
     reason = text.one_line("reason", reason, MAX_REASON)
     with transaction():
         link, held = _lock_for_review(merchant, name)
+        if link.may_hold_money:
+            raise PaymentInFlightError("another payment could be on its way: wait for its end")
         transition(link, LinkState.CANCELED, actor=actor, reason=reason)
         link.ended_at = clock.now()
         capacity.release(link)

@@ -53,9 +53,7 @@ def apply(reference: str, observation: Observation, *, actor: str) -> Outcome:
     if _says_nothing_new(reference, observation):
         return Outcome.NOTHING_NEW
     with transaction() as after_commit:
-        attempt = attempts.lock_with_link(
-            reference, also_event=observation.state is ProviderState.PAID
-        )
+        attempt = attempts.lock_with_link(reference, also_event=bool(observation.payments))
         if _is_foreign(attempt, observation):
             outcome = _refuse_foreign(attempt, observation, actor)
         else:
@@ -150,6 +148,8 @@ def _settle(attempt: PaymentAttempt, observation: Observation, actor: str) -> Ou
     match observation.state:
         case ProviderState.OPEN | ProviderState.PROCESSING:
             return Outcome.OPENED if was_unknown else Outcome.NOTHING_NEW
+        case ProviderState.ATTEMPT_FAILED if attempt.state not in MAY_HOLD_MONEY:
+            return Outcome.NOTHING_NEW
         case ProviderState.ATTEMPT_FAILED:
             attempts.note_declined(attempt, actor=actor, reason=observation.reason)
             return Outcome.DECLINED

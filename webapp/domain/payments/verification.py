@@ -105,8 +105,10 @@ def run_due(budget: Budget, *, actor: str = ACTOR, told: Told | None = None) -> 
             if not checks:
                 break
             budget.rows -= len(checks)
+            step_outside()
             for check, read in _read_side_by_side(readers, checks):
                 conclusion = _conclude(check, read, actor)
+                _give_back(check, conclusion.read)
                 summary.count(conclusion)
                 if told is not None:
                     told(conclusion)
@@ -125,8 +127,9 @@ def run_one(reference: str, *, actor: str) -> Conclusion | None:
     checks = _lease(PaymentAttempt.reference == reference, limit=1)
     if checks:
         step_outside()
-        read = _read(checks[0])
-        return _conclude(checks[0], read, actor)
+        conclusion = _conclude(checks[0], _read(checks[0]), actor)
+        _give_back(checks[0], conclusion.read)
+        return conclusion
     query = select(PaymentAttempt.id).where(PaymentAttempt.reference == reference)
     if db.session.scalar(query) is None:
         raise NotFoundError(f"there is no attempt {reference}")
@@ -146,8 +149,7 @@ def read_and_settle(reference: str, *, actor: str) -> Conclusion:
         raise NotFoundError(f"there is no attempt {reference}")
     check = _check_of(attempt, token="")
     step_outside()
-    read = _read(check)
-    return Conclusion(reference, read, _settle(reference, read, actor))
+    return _conclude(check, _read(check), actor)
 
 
 def _lease(*where: ColumnElement[bool], limit: int) -> list[Check]:
@@ -220,7 +222,6 @@ def _conclude(check: Check, read: Read, actor: str) -> Conclusion:
         # One attempt that cannot be settled keeps its own clock and nobody else's.
         logger.exception("settlement_failed", attempt=check.reference)
         read = Unreadable(f"our settlement failed ({type(error).__name__})")
-    _give_back(check, read)
     return Conclusion(check.reference, read, outcome)
 
 

@@ -1,0 +1,46 @@
+# The commands of this project. `make help` lists them; docs/operations.md says what they do.
+# $(READY) installs what is missing, then becomes the command that follows it.
+.DEFAULT_GOAL := help
+.PHONY: help run test check format bench seed laws drill docs requirements
+
+PORT ?= 8000
+READY := dev/python -m dev.bootstrap
+
+help: ## List these commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-14s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: ## Run everything on http://127.0.0.1:8000; another port: make run PORT=8100
+	@exec $(READY) python -m dev.supervise '$(PORT)'
+
+test: ## Run the tests; some of them: make test T=tests/unit, or any words for pytest
+	@exec $(READY) python -m dev.run_tests $(T)
+
+check: ## Check format, style, types, floors and templates, then run the tests
+	@$(READY) ruff format --check .
+	@$(READY) ruff check .
+	@$(READY) mypy
+	@$(READY) lint-imports --cache-dir var/cache/import_linter
+	@$(READY) djlint --lint --quiet templates
+	@exec $(READY) python -m dev.run_tests
+
+format: ## Format the code and repair what can be repaired
+	@$(READY) ruff format .
+	@$(READY) ruff check --fix .
+
+bench: ## Measure; one group only: make bench ONLY=poll
+	@exec $(READY) python -m bench $(if $(ONLY),--only '$(ONLY)')
+
+seed: ## Put the demo data into the development database
+	@exec $(READY) python -m dev.seed '$(PORT)'
+
+laws: ## Switch each law's guard off and show that a test fails
+	@exec $(READY) python -m dev.laws
+
+drill: ## Pay under crashes of everything, then count the money
+	@exec $(READY) python -m dev.drill
+
+docs: ## Write the generated parts of docs/
+	@exec $(READY) python -m dev.docs
+
+requirements: ## Compile pyproject.toml to requirements.txt and requirements-dev.txt
+	@exec $(READY) python -m dev.requirements

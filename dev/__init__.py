@@ -1,0 +1,1 @@
+"""Programs for the developer's terminal. Nothing here runs in production."""

@@ -1,0 +1,128 @@
+from datetime import timedelta
+
+import pytest
+
+from tests.factories import Factories, everything, fresh, observed
+from webapp.core import clock, references
+from webapp.core.states import AttemptState, SessionState
+from webapp.domain.payments import sessions, settlement
+from webapp.domain.transaction import TransactionError, lock, transaction
+from webapp.models import PaymentAttempt, PaymentLink, PaymentSession
+from webapp.providers.base import ProviderState
+
+
+def sit(link: PaymentLink, token: str | None) -> tuple[PaymentSession, str]:
+    with transaction():
+        return sessions.start(lock(PaymentLink, PaymentLink.id == link.id), token)
+
+
+def decline(attempt: PaymentAttempt) -> None:
+    settlement.apply(attempt.reference, observed(attempt, ProviderState.FAILED), actor="test")
+
+
+def test_a_browser_without_a_cookie_gets_a_sitting_and_a_token(make: Factories) -> None:
+    session, token = sit(make.link(), None)
+    assert session.state is SessionState.INITIATED
+    assert session.token_hash == sessions.token_hash(token)
+    life = session.expires_at - clock.now()
+    assert timedelta(minutes=14) < life <= timedelta(minutes=15)
+
+
+def test_the_token_itself_is_nowhere_in_the_database(make: Factories) -> None:
+    session, token = sit(make.link(), None)
+    assert token not in {str(value) for value in vars(session).values()}
+
+
+def test_a_browser_that_comes_back_has_the_same_sitting(make: Factories) -> None:
+    link = make.link()
+    session, token = sit(link, None)
+    assert sit(link, token) == (session, token)
+    assert len(everything(PaymentSession)) == 1
+
+
+def test_a_sitting_is_only_begun_under_the_lock_of_its_link(make: Factories) -> None:
+    link = make.link()
+    with transaction(), pytest.raises(TransactionError):
+        sessions.start(link, None)
+
+
+def test_every_browser_has_a_sitting_of_its_own(make: Factories) -> None:
+    link = make.link()
+    made = [sit(link, None) for _ in range(3)]
+    assert len({session.id for session, _ in made}) == len({token for _, token in made}) == 3
+
+
+def test_a_token_of_another_link_opens_nothing_here(make: Factories) -> None:
+    theirs, here = make.link(), make.link()
+    _, token = sit(theirs, None)
+    session, new_token = sit(here, token)
+    assert session.link_id == here.id
+    assert new_token != token
+    assert sessions.is_buyers(theirs.id, token)
+    assert not sessions.is_buyers(here.id, token)
+
+
+def test_a_made_up_token_becomes_nobodys_token(make: Factories) -> None:
+    link = make.link()
+    made_up = references.token()
+    _, token = sit(link, made_up)
+    assert token != made_up
+    assert not sessions.is_buyers(link.id, made_up)
+
+
+def test_whoever_has_no_token_is_no_buyer(make: Factories) -> None:
+    link = make.link()
+    _, token = sit(link, None)
+    assert sessions.is_buyers(link.id, token)
+    assert not sessions.is_buyers(link.id, None)
+    assert not sessions.is_buyers(link.id, "")
+
+
+@pytest.mark.parametrize("state", [SessionState.COMPLETED, SessionState.EXPIRED])
+def test_a_sitting_that_is_over_makes_place_for_a_new_one(
+    make: Factories, state: SessionState
+) -> None:
+    link = make.link()
+    session, token = sit(link, None)
+    make.change(session, state=state)
+    again, new_token = sit(link, token)
+    assert again.id != session.id
+    assert new_token != token
+    assert sessions.is_buyers(link.id, token)
+
+
+def test_a_sitting_past_its_time_is_over_before_the_sweep_says_so(make: Factories) -> None:
+    link = make.link()
+    session, token = sit(link, None)
+    make.change(session, expires_at=clock.now() - timedelta(seconds=1))
+    again, _ = sit(link, token)
+    assert again.id != session.id
+    assert fresh(session).state is SessionState.INITIATED
+
+
+def test_three_attempts_are_one_sitting_and_the_fourth_begins_another(make: Factories) -> None:
+    link = make.link()
+    session, token = sit(link, None)
+    for count in (1, 2, 3):
+        attempt = make.pending(link, token=token)
+        assert attempt.session_id == session.id
+        decline(attempt)
+        assert (fresh(session).attempt_count, session.state) == (count, SessionState.INTERRUPTED)
+    fourth = make.pending(link, token=token)
+    assert fourth.session_id != session.id
+    assert fourth.session.attempt_count == 1
+    assert [attempt.state for attempt in everything(PaymentAttempt)] == [
+        AttemptState.FAILED,
+        AttemptState.FAILED,
+        AttemptState.FAILED,
+        AttemptState.PENDING,
+    ]
+
+
+def test_an_interrupted_sitting_says_why_and_goes_on(make: Factories) -> None:
+    link = make.link()
+    session, token = sit(link, None)
+    decline(make.pending(link, token=token))
+    assert (fresh(session).state, session.interruption) == (SessionState.INTERRUPTED, "declined")
+    make.pending(link, token=token)
+    assert fresh(session).state is SessionState.PROCESSING
