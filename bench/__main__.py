@@ -8,6 +8,7 @@ from typing import Final
 from bench import journey, results, settle
 from bench.results import Result
 from dev.signals import stopped_by_signals
+from webapp import logs
 
 GROUPS: Final[dict[str, Callable[[], Sequence[Result]]]] = {
     "journey": journey.measure,
@@ -21,6 +22,7 @@ def main() -> int:
     parser.add_argument("--only", choices=GROUPS, help="one group of measurements")
     wanted = parser.parse_args().only
     measured: list[Result] = []
+    logs.configure(level="WARNING", as_json=False)
     with stopped_by_signals():
         for name, measure in GROUPS.items():
             if wanted in {None, name}:

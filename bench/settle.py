@@ -27,7 +27,7 @@ WARM_UPS: Final = 30
 
 def measure() -> Sequence[Result]:
     """Settle in this process on the stack's database; the queue is there and nobody works on it."""
-    with Stack(is_seeded=False, programs=()) as stack:
+    with Stack(programs=()) as stack:
         office = Office(stack)
         try:
             with office.app.app_context():

@@ -75,7 +75,11 @@ def main(words: Sequence[str]) -> int:
             print(f"Buyers pressed: {_listed(pressed)}.", flush=True)
             reckoning = Reckoning(stack, office, mail)
             recovered = reckoning.wait_until_quiet(RECOVERY_S)
-            print(f"Time to recover after the last crash: {recovered:.1f} s.")
+            print(
+                f"After the last crash: {recovered.money_s:.1f} s until our books held all that"
+                f" the bank took, {recovered.everything_s:.1f} s until every payment, message and"
+                " short-lived link had ended."
+            )
             findings = reckoning.findings()
             for line in reckoning.lines():
                 print(line)

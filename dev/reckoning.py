@@ -2,9 +2,11 @@
 
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, Final
 
 import httpx2
+import psycopg
 
 from dev.mailroom import MailRoom
 from dev.office import Office
@@ -14,13 +16,18 @@ from dev.stack import Stack
 _STAYS_QUIET_S: Final = 15.0
 _LOOK_EVERY_S: Final = 0.5
 
-# What is still on its way to its end, by the application's own rows.
+# What is still on its way to its end, by the application's own rows. The demo data's own waiting
+# payment waits for ever.
 _UNFINISHED: Final = """
-SELECT (SELECT count(*) FROM payment_attempt WHERE state IN ('CREATED', 'PENDING'))
-     + (SELECT count(*) FROM email_message WHERE state IN ('QUEUED', 'SENDING')
-                                              OR (state = 'DOUBTFUL' AND repeats = 0))
-     + (SELECT count(*) FROM payment_link WHERE closing_for IS NOT NULL
-                                             OR (state = 'OPEN' AND expires_at < now())) AS left
+WITH ours AS (SELECT * FROM payment_link WHERE title LIKE 'Order number %')
+SELECT 'attempt ' || a.reference || ' is ' || a.state AS what
+  FROM payment_attempt a JOIN ours ON ours.id = a.link_id WHERE a.state IN ('CREATED', 'PENDING')
+UNION ALL
+SELECT 'message ' || reference || ' is ' || state FROM email_message
+ WHERE state IN ('QUEUED', 'SENDING') OR (state = 'DOUBTFUL' AND repeats = 0)
+UNION ALL
+SELECT 'link ' || reference || ' is still to be closed or expired' FROM ours
+ WHERE closing_for IS NOT NULL OR (state = 'OPEN' AND expires_at < now())
 """
 
 _ORDERS: Final = """
@@ -32,6 +39,14 @@ FROM payment_link l WHERE l.title LIKE 'Order number %'
 """
 
 
+@dataclass(frozen=True)
+class Recovery:
+    """Seconds after the last crash: until our books held all the bank took, until all had ended."""
+
+    money_s: float
+    everything_s: float
+
+
 class Reckoning:
     """Waits until everything has ended, and says what is wrong."""
 
@@ -40,32 +55,36 @@ class Reckoning:
         self._office = office
         self._mail = mail
 
-    def wait_until_quiet(self, within_s: float) -> float:
-        """Return the seconds until nothing was on its way any more, and stayed so for a while.
+    def wait_until_quiet(self, within_s: float) -> Recovery:
+        """Wait until nothing is on its way any more, and stays so for a while.
 
         When the time is over the rest counts as found wrong, not as an error of the drill.
         """
         began = time.monotonic()
-        last_busy = began
-        while time.monotonic() - last_busy < _STAYS_QUIET_S:
-            if self._is_busy():
-                last_busy = time.monotonic()
-            if time.monotonic() - began > within_s:
+        money = everything = began
+        while time.monotonic() - everything < _STAYS_QUIET_S:
+            try:
+                money_is_missing, is_busy = bool(self._differences()), bool(self._unfinished())
+            except (httpx2.HTTPError, psycopg.OperationalError):
+                money_is_missing = True
+            now = time.monotonic()
+            if money_is_missing:
+                money = now
+            if money_is_missing or is_busy:
+                everything = now
+            if now - began > within_s:
                 break
             time.sleep(_LOOK_EVERY_S)
-        return last_busy - began
+        return Recovery(money - began, everything - began)
 
-    def _is_busy(self) -> bool:
-        try:
-            with self._office.books() as books:
-                (row,) = books.execute(_UNFINISHED).fetchall()
-            return bool(row["left"]) or bool(self._differences())
-        except httpx2.HTTPError:
-            return True
+    def _unfinished(self) -> list[str]:
+        with self._office.books() as books:
+            return [row["what"] for row in books.execute(_UNFINISHED).fetchall()]
 
     def findings(self) -> list[str]:
-        """Return everything that was lost or doubled."""
-        found = self._differences()
+        """Return everything that was lost, doubled or left undone."""
+        found = [f"{what}, and should have ended" for what in self._unfinished()]
+        found += self._differences()
         for order in self._orders():
             found.extend(self._about(order))
         audit = self._stack.flask("payments", "audit")

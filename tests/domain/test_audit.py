@@ -252,16 +252,16 @@ def test_the_audit_sums_money_by_what_became_of_it(make: Factories) -> None:
     be_paid_twice(make)
     be_in_review(make)
     assert list(audit.run().lines()) == [
-        "3 captures",
+        "Captures: 3",
         "€50.01 captured: fulfils €25.00, held €0.01, surplus €25.00",
-        "2 attention items open",
+        "Open attention items: 2",
         "All captured money has ended.",
     ]
 
 
 def test_an_empty_house_is_clean(make: Factories) -> None:
     assert list(audit.run().lines()) == [
-        "0 captures",
-        "0 attention items open",
+        "Captures: 0",
+        "Open attention items: 0",
         "All captured money has ended.",
     ]

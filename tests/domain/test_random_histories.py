@@ -41,14 +41,14 @@ class History(RuleBasedStateMachine):
         super().__init__()
         self.event = self.make.event(capacity=2)
         self.link = self.make.link(event=self.event)
-        self.begun: list[PaymentAttempt] = []
+        self.begun = [self.make.created(self.link)]
         self.told: set[str] = set()
         self.was_paid = False
         self.audited = 0
 
-    def some(self, which: int) -> list[PaymentAttempt]:
-        """Return one of the newest attempts; none where there is none yet."""
-        return [fresh(self.begun[-1 - which % len(self.begun)])] if self.begun else []
+    def one(self, which: int) -> PaymentAttempt:
+        """Return one of the newest attempts."""
+        return fresh(self.begun[-1 - which % len(self.begun)])
 
     @rule()
     def a_buyer_presses_pay(self) -> None:
@@ -57,29 +57,29 @@ class History(RuleBasedStateMachine):
 
     @rule(which=WHICH, answer=ANSWER)
     def the_provider_answers(self, which: int, answer: str) -> None:
-        for attempt in self.some(which):
-            attempts.record_creation(attempt.reference, ANSWERS[answer](attempt), actor="test")
+        attempt = self.one(which)
+        attempts.record_creation(attempt.reference, ANSWERS[answer](attempt), actor="test")
 
     @rule(which=WHICH, word=WORD)
     def the_provider_is_read(self, which: int, word: str) -> None:
-        for attempt in self.some(which):
-            said = WORDS[word](attempt)
-            settlement.apply(attempt.reference, said, actor="test")
-            version = fresh(self.link).version
-            settlement.apply(attempt.reference, said, actor="test")
-            assert fresh(self.link).version == version
-            self.told |= {payment.reference for payment in said.payments}
+        attempt = self.one(which)
+        said = WORDS[word](attempt)
+        settlement.apply(attempt.reference, said, actor="test")
+        version = fresh(self.link).version
+        settlement.apply(attempt.reference, said, actor="test")
+        assert fresh(self.link).version == version
+        self.told |= {payment.reference for payment in said.payments}
 
     @rule(which=WHICH)
     def the_provider_never_heard_of_it(self, which: int) -> None:
-        for attempt in self.some(which):
-            self.make.change(attempt, created_at=clock.now() - HOUR)
-            attempts.note_missing(attempt.reference, actor="test")
+        attempt = self.one(which)
+        self.make.change(attempt, created_at=clock.now() - HOUR)
+        attempts.note_missing(attempt.reference, actor="test")
 
     @rule(which=WHICH)
     def nobody_watches_any_more(self, which: int) -> None:
-        for attempt in self.some(which):
-            self.make.change(attempt, watch_until=clock.now() - HOUR)
+        attempt = self.one(which)
+        self.make.change(attempt, watch_until=clock.now() - HOUR)
 
     @rule()
     def the_time_runs_out(self) -> None:
@@ -93,8 +93,8 @@ class History(RuleBasedStateMachine):
 
     @rule()
     def the_buyer_goes_away(self) -> None:
-        for attempt in self.some(0):
-            self.make.change(attempt.session, expires_at=clock.now() - HOUR)
+        attempt = self.one(0)
+        self.make.change(attempt.session, expires_at=clock.now() - HOUR)
         sessions.expire_due()
 
     @rule()

@@ -13,6 +13,7 @@ from typing import TypeVar
 
 import pytest
 
+from dev.office import Office
 from dev.stack import Stack
 from tests.chromium import share
 
@@ -80,7 +81,19 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     changes = {
         "REDIS_URL": f"{os.environ['REDIS_URL']}?db=9",
         "SANDBOX_LATE_S": "2",
-        "SANDBOX_DOWN_S": "6",
+        "SANDBOX_DOWN_S": "4",
+        "EXPIRY_EVERY_S": "1",
+        "VERIFICATION_EVERY_S": "1",
+        "CHECK_NEW_EVERY_S": "1",
+        "CLOSING_RETRY_S": "1",
     }
     with Stack(tmp_path_factory.mktemp("place"), changes=changes, is_seeded=True) as stack:
         yield Place(stack)
+
+
+@pytest.fixture(scope="session")
+def office(place: Place) -> Iterator[Office]:
+    """A look into its books."""
+    office = Office(place.stack)
+    yield office
+    office.close()

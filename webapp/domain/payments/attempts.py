@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from sqlalchemy import func, or_, select, update
+from sqlalchemy.orm.attributes import set_committed_value
 
 from webapp import jobs
 from webapp.core.errors import (
@@ -201,8 +202,12 @@ def lock_with_link(reference: str, *, also_event: bool = False) -> PaymentAttemp
     link = lock(PaymentLink, PaymentLink.id == ids.link_id)
     if also_event and link.event_id is not None and link.state in LINK_ENDED:
         lock(Event, Event.id == link.event_id)
-    lock(PaymentSession, PaymentSession.id == ids.session_id)
-    return lock(PaymentAttempt, PaymentAttempt.reference == reference)
+    session = lock(PaymentSession, PaymentSession.id == ids.session_id)
+    attempt = lock(PaymentAttempt, PaymentAttempt.reference == reference)
+    # The attempt holds on to the locked rows, or SQLAlchemy would forget and read them again.
+    set_committed_value(attempt, "link", link)
+    set_committed_value(attempt, "session", session)
+    return attempt
 
 
 def note_return(link_id: int) -> None:

@@ -53,7 +53,7 @@ class Report:
 
     def lines(self) -> Iterator[str]:
         """Tell the report to a person, a line each."""
-        yield f"{self.captures} captures"
+        yield f"Captures: {self.captures}"
         for currency, by_state in sorted(self.sums.items()):
             total = Money(sum(by_state.values()), currency)
             parts = ", ".join(
@@ -61,7 +61,7 @@ class Report:
                 for state, minor in sorted(by_state.items())
             )
             yield f"{total} captured: {parts}"
-        yield f"{self.waiting} attention items open"
+        yield f"Open attention items: {self.waiting}"
         for finding in self.findings:
             yield f"WRONG {finding.rule}: {finding.subject}"
         yield "All captured money has ended." if self.is_clean else f"{len(self.findings)} wrong."

@@ -194,13 +194,13 @@ def _book(attempt: PaymentAttempt, observation: Observation, actor: str) -> Outc
     booked = captures.take(attempt, observation.payments, actor=actor)
     if booked is None:
         return Outcome.NOTHING_NEW
-    attention.end_items(
-        attempt.link, "unverified", actor=actor, reason="the provider answered: paid"
-    )
     if attempt.state is not AttemptState.SUCCEEDED:
         transition(attempt, AttemptState.SUCCEEDED, actor=actor)
     if attempt.session.state is not SessionState.COMPLETED:
         transition(attempt.session, SessionState.COMPLETED, actor=actor)
+    attention.end_items(
+        attempt.link, "unverified", actor=actor, reason="the provider answered: paid"
+    )
     attempts.weigh(attempt.link)
     return {
         captures.Booked.FULFILLED: Outcome.PAID,
