@@ -1,6 +1,7 @@
 """Law 6: while a provider is asked, nothing is locked and no connection waits in a transaction."""
 
 from collections.abc import Callable
+from concurrent.futures import wait
 
 import psycopg
 import pytest
@@ -55,7 +56,19 @@ def close() -> None:
     closing_rounds.run_due(Budget.of(seconds=20))
 
 
-@pytest.mark.parametrize("call", [pay, read_all, read_one, close])
+CALLS = pytest.mark.parametrize("call", [pay, read_all, read_one, close])
+
+
+def prepare(make: Factories, call: Callable[[], None]) -> None:
+    """Make one link for which this call has something to ask."""
+    link = make.link()
+    if call is not pay:
+        attempt = make.pending(link)
+        make.change(attempt, next_check_at=attempt.created_at)
+        links.cancel(make.shop, link.code, actor="test")
+
+
+@CALLS
 def test_nothing_is_locked_while_a_bank_says_nothing(
     make: Factories,
     app: Flask,
@@ -65,11 +78,7 @@ def test_nothing_is_locked_while_a_bank_says_nothing(
 ) -> None:
     bank = SilentBank()
     configure(sandbox_url=bank.url)
-    link = make.link()
-    if call is not pay:
-        attempt = make.pending(link)
-        make.change(attempt, next_check_at=attempt.created_at)
-        links.cancel(make.shop, link.code, actor="test")
+    prepare(make, call)
     with meanwhile(app, call) as calling:
         try:
             bank.wait_for_a_call()
@@ -79,3 +88,18 @@ def test_nothing_is_locked_while_a_bank_says_nothing(
     calling.result()
     (attempt,) = everything(PaymentAttempt)
     assert attempt.state is (AttemptState.CREATED if call is pay else AttemptState.PENDING)
+
+
+@CALLS
+def test_a_bank_that_says_nothing_is_given_up_in_time(
+    make: Factories, app: Flask, configure: Configure, call: Callable[[], None]
+) -> None:
+    bank = SilentBank()
+    configure(sandbox_url=bank.url, provider_timeout_s=0.2, provider_create_timeout_s=0.2)
+    prepare(make, call)
+    with meanwhile(app, call) as calling:
+        try:
+            given_up, _ = wait([calling], timeout=5)
+        finally:
+            bank.hang_up()
+    assert given_up, "it waited for as long as the bank said nothing"

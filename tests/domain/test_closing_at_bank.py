@@ -150,6 +150,24 @@ def test_an_overdue_link_waits_while_the_bank_cannot_be_read(
     assert audit.run().is_clean
 
 
+def test_a_link_waits_until_every_watched_attempt_was_read(
+    at_bank: AtBank, make: Factories
+) -> None:
+    link = make.link()
+    first = at_bank.start(link)
+    at_bank.press(first, "decline")
+    verify(first)
+    second = at_bank.start(link)
+    cancel(make, second)
+    at_bank.script("read_unavailable")  # for the first, which could have been paid after all
+    step(make, link)
+    assert (fresh(second).state, fresh(link).may_hold_money) == (AttemptState.CANCELED, False)
+    assert (link.state, link.closing_for) == (LinkState.OPEN, "cancel")
+    step(make, link)
+    assert fresh(link).state is LinkState.CANCELED
+    assert audit.run().is_clean
+
+
 def test_a_cancel_that_keeps_failing_is_given_up_and_the_link_is_payable_again(
     at_bank: AtBank, make: Factories, other: psycopg.Connection
 ) -> None:

@@ -127,6 +127,48 @@ def test_who_was_too_slow_before_the_hand_over_hands_nothing_over(
     assert message.sent_at == sent_at
 
 
+def test_who_lost_the_lease_to_another_sender_hands_nothing_over(
+    make: Factories, configure: Configure, app: Flask
+) -> None:
+    message = promised(make)
+    composing, overtaken = threading.Event(), threading.Event()
+
+    def compose_slowly(lease: Lease) -> Letter:
+        composing.set()
+        assert overtaken.wait(30)
+        return Letter(message.to_address, b"From the slow one\r\n")
+
+    with serving() as server:
+        configure(mail_url=url_of(server))
+        with meanwhile(app, lambda: send_due({"tickets": compose_slowly})) as slow:
+            assert composing.wait(30)
+            lapse(make, message)
+            emails.doubt_lost_leases()
+            make_due(make, message)
+            with pytest.raises(SystemExit):
+                send_due({"tickets": _die})  # it holds the lease, and would go on composing
+            overtaken.set()
+            assert slow.result() == 1
+    assert received(server) == []
+    assert (fresh(message).state, message.handing_over_at) == (EmailState.SENDING, None)
+
+
+def test_a_lease_that_ran_out_is_none_although_nobody_else_has_taken_it(
+    make: Factories, configure: Configure
+) -> None:
+    message = promised(make)
+
+    def compose_too_long(lease: Lease) -> Letter:
+        lapse(make, message)
+        return Letter(message.to_address, b"Too late\r\n")
+
+    with serving() as server:
+        configure(mail_url=url_of(server))
+        assert send_due({"tickets": compose_too_long}) == 1
+    assert received(server) == []
+    assert (fresh(message).state, message.handing_over_at) == (EmailState.SENDING, None)
+
+
 def test_who_lost_the_lease_during_the_hand_over_cannot_mark_the_message_as_sent(
     make: Factories, configure: Configure, app: Flask
 ) -> None:

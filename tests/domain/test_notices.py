@@ -202,6 +202,7 @@ def test_a_notice_that_comes_before_our_answer_is_stored_leads_to_the_money(
     attempt = at_bank.start()
     at_bank.press(attempt, "lose")
     sender = Sender(attempt.provider_account)
+    make.change(attempt, next_check_at=None)  # nobody would read it by itself
     assert attempt.checkout_id is None
     assert sender.tell(attempt)
     assert is_due(attempt)

@@ -94,7 +94,7 @@ def test_an_attempt_that_is_being_read_is_nobody_elses(
     make: Factories, app: Flask, configure: Configure, other: psycopg.Connection
 ) -> None:
     bank = SilentBank()
-    configure(sandbox_url=bank.url)
+    configure(sandbox_url=bank.url, provider_timeout_s=2)
     attempt = make.pending()
     make_due(make, attempt)
     with meanwhile(app, run) as reading:

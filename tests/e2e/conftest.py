@@ -66,7 +66,7 @@ class Place:
         return found
 
 
-def eventually(look: Callable[[], T], *, within_s: float = 20) -> T:
+def eventually(look: Callable[[], T], *, within_s: float = 60) -> T:
     """Return the first true value that `look` returns."""
     deadline = time.monotonic() + within_s
     while not (seen := look()):

@@ -30,7 +30,7 @@ class Pressed:
     def ends(self, button: str, state: str) -> str:
         """Wait until the button's link is in a state, and return the link's reference."""
         code = self.codes[button]
-        eventually(lambda: self.look(code, "state") == state, within_s=40)
+        eventually(lambda: self.look(code, "state") == state)
         return str(self.look(code, "reference"))
 
     def look(self, code: str, column: str) -> object:
@@ -87,7 +87,7 @@ def pressed(place: Place, office: Office) -> Pressed:
 def _has_its_tickets(pressed: Pressed, button: str) -> None:
     reference = pressed.ends(button, "PAID")
     assert pressed.captures(button) == [("FULFILS", 2500)]
-    assert len(eventually(lambda: pressed.place.mail(reference), within_s=30)) == 1
+    assert len(eventually(lambda: pressed.place.mail(reference))) == 1
     assert pressed.shown(button).endswith("/success")
 
 
@@ -97,7 +97,7 @@ def test_money_that_was_taken_becomes_tickets_once(pressed: Pressed, button: str
 
 
 def test_a_declined_payment_leaves_the_link_open_for_another_try(pressed: Pressed) -> None:
-    eventually(lambda: "attempt_failed" in pressed.events("decline"), within_s=30)
+    eventually(lambda: "attempt_failed" in pressed.events("decline"))
     pressed.ends("decline", "OPEN")
     assert pressed.captures("decline") == []
     buyer = Buyer(pressed.place.stack.url)
@@ -116,7 +116,7 @@ def test_a_wrong_amount_waits_for_a_person(pressed: Pressed) -> None:
 
 
 def test_money_that_comes_after_the_end_still_buys_the_tickets(pressed: Pressed) -> None:
-    eventually(lambda: "link_expired" in pressed.events("late"), within_s=30)
+    eventually(lambda: "link_expired" in pressed.events("late"))
     _has_its_tickets(pressed, "late")
     assert "paid_late" in pressed.events("late")
 

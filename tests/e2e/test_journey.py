@@ -19,9 +19,9 @@ def test_a_buyer_pays_at_the_bank_and_receives_tickets_that_verify(
     page.goto(f"{place.stack.url}/pay/{code}")
     page.get_by_role("button", name="Pay €25.00").click()
     page.get_by_role("button", name="Pay", exact=True).click()
-    expect(page.get_by_text("Paid", exact=True)).to_be_visible(timeout=15_000)
+    expect(page.get_by_text("Paid", exact=True)).to_be_visible(timeout=60_000)
     expect(page).to_have_url(f"{place.stack.url}/pay/{code}/success")
-    expect(page.get_by_text("2 tickets made · email delivered")).to_be_visible(timeout=15_000)
+    expect(page.get_by_text("2 tickets made · email delivered")).to_be_visible(timeout=60_000)
     _check_tickets(place, code)
 
 
@@ -32,7 +32,7 @@ def test_the_same_journey_works_without_javascript(place: Place, browser: Browse
     page.goto(f"{place.stack.url}/pay/{code}")
     page.get_by_role("button", name="Pay €25.00").click()
     page.get_by_role("button", name="Pay", exact=True).click()
-    expect(page.get_by_text("Paid", exact=True)).to_be_visible(timeout=15_000)
+    expect(page.get_by_text("Paid", exact=True)).to_be_visible(timeout=60_000)
     _check_tickets(place, code)
     context.close()
 

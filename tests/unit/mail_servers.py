@@ -4,7 +4,7 @@ import asyncio
 import ssl
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from enum import Enum
 from queue import Queue
 from socket import create_server
@@ -117,7 +117,9 @@ def serving(
         listener.close()
         for connection in connections:
             if isinstance(connection.transport, asyncio.WriteTransport):
-                connection.transport.abort()
+                # An encrypted transport that was closed twice cannot be aborted (Python 3.11.2).
+                with suppress(AttributeError):
+                    connection.transport.abort()
         await listener.wait_closed()
 
     thread = threading.Thread(target=asyncio.run, args=(serve(),))

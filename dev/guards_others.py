@@ -1,0 +1,158 @@
+"""The guards of laws 8 to 11: what nobody may do to the others who use the house."""
+
+from typing import Final
+
+from dev.guards_shape import Guard
+
+_PAYMENTS: Final = "webapp/domain/payments"
+
+POLLS: Final = (
+    Guard(
+        law=8,
+        what="a poll that writes nothing; here it counts its askers",
+        file=f"{_PAYMENTS}/status.py",
+        old="    now = func.clock_timestamp()\n",
+        new="    now = func.clock_timestamp()\n"
+        "    db.session.execute(\n"
+        "        PaymentLink.__table__.update().values(version=PaymentLink.version + 1)\n"
+        "    )\n",
+        test="tests/web/test_status.py::test_a_poll_changes_no_row",
+    ),
+    Guard(
+        law=8,
+        what="one check in a few seconds, however many ask",
+        file="webapp/jobs.py",
+        old="nx=True",
+        new="nx=False",
+        test="tests/web/test_status.py::test_a_poll_asks_the_queue_for_one_check_however_many_ask",
+    ),
+)
+
+FAILING_ROWS: Final = (
+    Guard(
+        law=9,
+        what="an attempt that cannot be settled, kept to itself",
+        file=f"{_PAYMENTS}/verification.py",
+        old='        logger.exception("settlement_failed", attempt=check.reference)\n',
+        new="        raise\n",
+        test="tests/domain/test_verification.py"
+        "::test_a_row_that_always_fails_moves_its_own_clock_and_nobody_elses",
+    ),
+    Guard(
+        law=9,
+        what="the clock of an attempt, moved before it is read",
+        file=f"{_PAYMENTS}/verification.py",
+        old="                next_check_at=lease_until,\n",
+        new="",
+        test="tests/domain/test_verification.py"
+        "::test_a_reader_that_died_leaves_the_attempt_to_the_next_one",
+    ),
+    Guard(
+        law=9,
+        what="the clock of an email, moved before it is composed",
+        file="webapp/domain/messages/emails.py",
+        old="        message.due_at = now + _wait(message.tries)\n",
+        new="",
+        test="tests/domain/test_emails.py"
+        "::test_a_message_that_cannot_be_composed_moves_only_its_own_clock",
+    ),
+    Guard(
+        law=9,
+        what="a sweep that passes over what somebody holds",
+        file="webapp/domain/transaction.py",
+        old=".with_for_update(skip_locked=True)",
+        new=".with_for_update()",
+        test="tests/domain/test_closing.py::test_a_link_that_somebody_holds_is_closed_another_time",
+    ),
+)
+
+OWN_ROWS: Final = (
+    Guard(
+        law=10,
+        what="the merchant in every search for a link",
+        file=f"{_PAYMENTS}/links.py",
+        old="return PaymentLink.merchant_id == merchant.id, or_(*names)",
+        new="return (or_(*names),)",
+        test="tests/domain/test_links.py::test_a_link_of_another_merchant_is_not_there",
+    ),
+    Guard(
+        law=10,
+        what="the merchant of the event that a link is for",
+        file=f"{_PAYMENTS}/links.py",
+        old="if order.event is not None and order.event.merchant_id != merchant.id:",
+        new="if order.event is not None and order.event.merchant_id is None:",
+        test="tests/domain/test_link_input.py::test_an_event_of_another_merchant_is_not_there",
+    ),
+    Guard(
+        law=10,
+        what="the account that a notice may speak for",
+        file=f"{_PAYMENTS}/notices.py",
+        old=".where(PaymentAttempt.provider_account_id == account.id, name)",
+        new=".where(name)",
+        test="tests/domain/test_notices.py"
+        "::test_one_account_cannot_speak_about_the_attempts_of_another",
+    ),
+)
+
+NOTHING_SENSITIVE: Final = (
+    Guard(
+        law=11,
+        what="the cleaning of every line of the log",
+        file="webapp/logs.py",
+        old="                redact,\n",
+        new="",
+        test="tests/unit/test_logs.py::test_no_line_says_who_it_was_or_how_to_get_in",
+    ),
+    Guard(
+        law=11,
+        what="errors of the database without what was written",
+        file="webapp/factory.py",
+        old='            "hide_parameters": True,',
+        new='            "hide_parameters": False,',
+        test="tests/domain/test_secrecy.py::test_an_error_of_the_database_names_nobody",
+    ),
+    Guard(
+        law=11,
+        what="jobs that carry an attempt's reference and nothing else",
+        file=f"{_PAYMENTS}/attempts.py",
+        old="            attempt.next_check_at = database_now()\n"
+        "            after_commit(jobs.check, reference)\n",
+        new="            attempt.next_check_at = database_now()\n"
+        '            after_commit(jobs.check, f"{reference} of {attempt.link.buyer_email}")\n',
+        test="tests/domain/test_secrecy.py::test_a_job_carries_a_reference_and_nothing_else",
+    ),
+    Guard(
+        law=11,
+        what="an error page that says nothing of the inside",
+        file="webapp/refusals.py",
+        old='"We have been told. Nothing is lost: please try again in a moment.",',
+        new='f"We have been told of {error}. Nothing is lost.",',
+        test="tests/web/test_errors.py::test_an_unexpected_error_shows_nothing_of_the_inside",
+    ),
+    Guard(
+        law=11,
+        what="address and serials for the buyer's own browser only",
+        file="webapp/web/checkout.py",
+        old="is_buyers = sessions.is_buyers(link.id, request.cookies.get(_COOKIE))",
+        new="is_buyers = True",
+        test="tests/web/test_checkout.py::test_only_the_buyers_browser_sees_address_and_serials",
+    ),
+    Guard(
+        law=11,
+        what="the address of a payment, told to no other site",
+        file="webapp/web/headers.py",
+        old='        answer.headers["Referrer-Policy"] = "no-referrer"\n',
+        new="",
+        test="tests/house/test_routes.py::test_every_answer_carries_the_policy",
+    ),
+    Guard(
+        law=11,
+        what="the buyer's cookie, stored as a digest",
+        file=f"{_PAYMENTS}/sessions.py",
+        old="return hashlib.sha256(token.encode()).hexdigest()",
+        new="return token",
+        test="tests/domain/test_sessions.py::test_the_token_itself_is_nowhere_in_the_database",
+    ),
+)
+
+OTHERS: Final = (*POLLS, *FAILING_ROWS, *OWN_ROWS, *NOTHING_SENSITIVE)
