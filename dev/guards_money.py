@@ -20,8 +20,8 @@ ONE_DOOR: Final = (
         law=1,
         what="the question whether this money is written down already",
         file=f"{_PAYMENTS}/captures.py",
-        old="for payment in payments if payment.reference not in known]",
-        new="for payment in payments]",
+        old="for reference in named if reference not in known]",
+        new="for reference in named]",
         test="tests/domain/test_settlement_states.py"
         "::test_a_providers_word_loses_no_money_and_does_nothing_twice",
     ),
@@ -48,8 +48,8 @@ TRUTH_FROM_A_READ: Final = (
         law=2,
         what="a notice that only asks for a read; here it is believed",
         file=f"{_PAYMENTS}/notices.py",
-        old=".values(next_check_at=func.now())",
-        new='.values(next_check_at=func.now(), state="SUCCEEDED")',
+        old="next_check_at=func.now(),\n",
+        new='next_check_at=func.now(), state="SUCCEEDED",\n',
         test="tests/domain/test_notices.py"
         "::test_a_notice_is_stored_and_asks_for_a_read_and_decides_nothing",
     ),
@@ -170,8 +170,8 @@ MONEY_ENDS: Final = (
         law=3,
         what="two payments on one checkout, held for a person",
         file=f"{_PAYMENTS}/captures.py",
-        old="if len(fresh) > 1 or ",
-        new="if ",
+        old="if was_reversed or len(fresh) > 1 or ",
+        new="if was_reversed or ",
         test="tests/domain/test_settlement.py::test_two_payments_on_one_checkout_are_both_held",
     ),
     Guard(
@@ -260,9 +260,9 @@ NOTHING_EXPIRED_AWAY: Final = (
     Guard(
         law=4,
         what="the question to a person about a link that nobody could verify",
-        file=f"{_PAYMENTS}/closing_rounds.py",
-        old="    _take_the_edge(link)\n    attention.raise_item(\n",
-        new="    _take_the_edge(link)\n    return\n    attention.raise_item(\n",
+        file=f"{_PAYMENTS}/attempts.py",
+        old="    weigh(link)\n    attention.raise_item(\n",
+        new="    weigh(link)\n    return True\n    attention.raise_item(\n",
         test="tests/domain/test_closing.py"
         "::test_a_link_that_could_not_be_read_until_the_last_moment_ends_with_a_question",
     ),

@@ -6,6 +6,7 @@ from dev.guards_shape import Guard
 
 _PAYMENTS: Final = "webapp/domain/payments"
 _EMAILS: Final = "webapp/domain/messages/emails.py"
+_ENDINGS: Final = "webapp/domain/messages/endings.py"
 _MIGRATION: Final = "migrations/versions/0001_make_the_house.py"
 
 PROMISES: Final = (
@@ -47,11 +48,28 @@ PROMISES: Final = (
     Guard(
         law=5,
         what="doubt from the hand-over on: no second copy at once",
-        file=_EMAILS,
-        old="step = _retry_later if message.handing_over_at is None else _doubt",
-        new="step = _retry_later",
+        file=_ENDINGS,
+        old="step = retry_later if message.handing_over_at is None else doubt",
+        new="step = retry_later",
         test="tests/domain/test_emails.py"
         "::test_what_failed_in_our_code_after_the_hand_over_began_is_doubtful",
+    ),
+    Guard(
+        law=5,
+        what="a mail server that is away: no try of any message",
+        file=_EMAILS,
+        old='mail.MailUnavailableError: ("mail_unavailable", endings.wait_for_server),',
+        new='mail.MailUnavailableError: ("mail_unavailable", endings.retry_later),',
+        test="tests/domain/test_mail_outage.py::test_an_outage_of_any_length_ends_no_promise",
+    ),
+    Guard(
+        law=5,
+        what="the end of an email, written again when the database was away for a moment",
+        file=_EMAILS,
+        old="            if time.monotonic() - begun > _PERSIST_S:\n",
+        new="            if begun:\n",
+        test="tests/domain/test_mail_outage.py"
+        "::test_a_database_that_is_away_for_a_moment_after_the_servers_yes_makes_no_second_copy",
     ),
 )
 
@@ -75,11 +93,20 @@ NO_CALL_UNDER_LOCK: Final = (
     Guard(
         law=6,
         what="the timeout of every call to a provider",
-        file="webapp/providers/http.py",
-        old="            timeout=timeout,\n",
-        new="            timeout=None,\n",
+        file="webapp/providers/deadline.py",
+        old="    return left if timeout is None else min(timeout, left)\n",
+        new="    return timeout\n",
         test="tests/domain/test_calls_outside.py"
         "::test_a_bank_that_says_nothing_is_given_up_in_time",
+    ),
+    Guard(
+        law=6,
+        what="one deadline for a whole call, however the provider divides its answer",
+        file="webapp/providers/deadline.py",
+        old="    left = deadline - time.monotonic()\n",
+        new="    left = 1.0\n",
+        test="tests/providers/test_deadline.py"
+        "::test_a_server_that_dribbles_is_given_up_at_the_deadline",
     ),
     Guard(
         law=6,
@@ -128,9 +155,9 @@ LOCKS_AND_LEASES: Final = (
     Guard(
         law=7,
         what="a read's lease: the same job twice reads once",
-        file=f"{_PAYMENTS}/verification.py",
-        old="            .where(is_free, *where)\n",
-        new="            .where(*where)\n",
+        file=f"{_PAYMENTS}/check_leases.py",
+        old=".where(PaymentAttempt.reference == reference, _is_free())",
+        new=".where(PaymentAttempt.reference == reference)",
         test="tests/domain/test_verification.py"
         "::test_an_attempt_that_is_being_read_is_nobody_elses",
     ),

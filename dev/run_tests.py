@@ -59,7 +59,8 @@ def _side_by_side(words: list[str]) -> list[str]:
     if len(existing) == 1 and existing[0].is_file():
         return []
     workers = os.environ.get("TEST_WORKERS") or str(len(os.sched_getaffinity(0)) + 1)
-    return ["-n", workers]
+    # Tests that share what is slow to start say so by their group, and stay in one process.
+    return ["-n", workers, "--dist", "loadgroup"]
 
 
 if __name__ == "__main__":

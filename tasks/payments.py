@@ -2,10 +2,11 @@
 
 from dataclasses import asdict
 
+from webapp import jobs
 from webapp.domain.budget import Budget
 from webapp.domain.desk.job_runs import noted
+from webapp.domain.payments import check_leases, sessions
 from webapp.domain.payments import expiry as overdue
-from webapp.domain.payments import sessions
 from webapp.domain.payments import verification as checks
 from webapp.extensions import settings
 
@@ -13,14 +14,22 @@ from webapp.extensions import settings
 def verification() -> None:
     """Read every attempt that is due, and settle each."""
     with noted("verification") as work:
-        summary = checks.run_due(Budget.of(seconds=settings.drain_for_s))
+        # The next sweep comes soon, and until then this process does nothing else.
+        seconds = min(settings.drain_for_s, settings.verification_every_s)
+        summary = checks.run_due(Budget.of(seconds=seconds))
         work.processed, work.errors = summary.total, summary.errors
         work.detail = asdict(summary)
 
 
 def check(attempt_reference: str) -> None:
-    """Read one attempt now: a buyer waits for it."""
-    checks.run_one(attempt_reference, actor="buyer")
+    """Read one attempt soon, and whatever else is due: a buyer waits for it.
+
+    An attempt that could not be read keeps its clock: to ask a silent bank again for each buyer who
+    waits would keep all of us waiting.
+    """
+    jobs.check_started(attempt_reference)
+    check_leases.pull_forward(attempt_reference)
+    verification()
 
 
 def expiry() -> None:

@@ -27,8 +27,9 @@ from webapp.providers import http
 
 logger = structlog.get_logger(__name__)
 
-# What waits longest for nobody comes first in the process that takes everything.
-EVERYTHING: Final = (QueueName.CHECKS, QueueName.MAIL, QueueName.DESK)
+# In the process that takes everything the rarest comes first, so that nothing waits for ever behind
+# what always comes anew; checks come last, because the other process is there for nothing else.
+EVERYTHING: Final = (QueueName.DESK, QueueName.MAIL, QueueName.CHECKS)
 CHECKS_ONLY: Final = (QueueName.CHECKS,)
 
 # RQ asks Redis for a job for 15 s less than this and gives Redis up 10 s later: a connection that

@@ -9,9 +9,18 @@ from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 from cryptography.fernet import Fernet
-from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from webapp.core.addresses import Mailbox
+from webapp.core.mail_url import MailUrl
 from webapp.core.ticket_code import TicketSigner
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -32,11 +41,14 @@ def _address(url: str) -> str:
 
 
 def _mail_url(url: str) -> str:
-    parts = urlsplit(url)
-    is_server = parts.scheme in {"smtp", "smtps"} and bool(parts.hostname)
-    if not (is_server or (parts.scheme == "file" and parts.path.strip("/"))):
-        raise ValueError("must be smtp://user:password@host:587, smtps://… or file:///a/folder")
+    MailUrl.parse(url)
     return url
+
+
+def _mail_from(mailbox: str) -> str:
+    if not Mailbox.parse(mailbox).is_mailable:
+        raise ValueError("must be an address such as Tickets <tickets@pay.example>")
+    return mailbox
 
 
 Address = Annotated[str, AfterValidator(_address)]
@@ -59,9 +71,10 @@ class Settings(BaseSettings):
     ticket_signing_key: SecretStr
 
     mail_url: Annotated[str, AfterValidator(_mail_url)] = Field(repr=False)
-    mail_from: str
+    mail_from: Annotated[str, AfterValidator(_mail_from)]
     mail_timeout_s: Seconds = 20
     mail_tries: Count = 8
+    mail_outage_wait_s: Seconds = 300
     mail_lease_s: Seconds = 120
     mail_repeat_after_s: Seconds = 600
     mail_max_bytes: Count = 8_000_000
@@ -88,6 +101,7 @@ class Settings(BaseSettings):
     check_open_for_s: Seconds = 7200
     check_lease_s: Seconds = 60
     check_side_by_side: Count = 50
+    check_per_account: Count = 10
     check_ask_every_s: Seconds = 3
     never_made_after_s: Seconds = 60
     watch_after_end_s: Seconds = 259_200
@@ -150,6 +164,12 @@ class Settings(BaseSettings):
             raise ValueError("must have at least 32 characters")
         return secret
 
+    @model_validator(mode="after")
+    def _knows_the_bank(self) -> Self:
+        if self.sandbox_enabled and not self.sandbox_secret.get_secret_value():
+            raise ValueError("SANDBOX_SECRET is needed where SANDBOX_ENABLED is set")
+        return self
+
     @classmethod
     def from_env(cls) -> Self:
         """Read the environment.
@@ -161,7 +181,7 @@ class Settings(BaseSettings):
             return cls()  # type: ignore[call-arg]  # the values come from the environment
         except ValidationError as error:
             lines = [
-                f"  {'.'.join(map(str, problem['loc'])).upper()}: {problem['msg']}"
+                f"  {': '.join([*map(str.upper, map(str, problem['loc'])), problem['msg']])}"
                 for problem in error.errors(include_url=False, include_input=False)
             ]
             raise SettingsError(
@@ -182,4 +202,4 @@ class Settings(BaseSettings):
     @property
     def mail_domain(self) -> str:
         """The right half of every Message-ID: the domain that the mail comes from."""
-        return self.mail_from.rpartition("@")[2].rstrip("> ")
+        return Mailbox.parse(self.mail_from).wire.rpartition("@")[2]

@@ -45,20 +45,27 @@ QUEUE_OF: Final[Mapping[JobName, QueueName]] = MappingProxyType(
     }
 )
 
-# A kick that is still waiting in its queue makes another one pointless. Should the waiting job be
-# lost, kicks work again after so many seconds, and the sweeps never needed one.
-_KICK_WAITS_S = 5
+# What was asked for waits so long, in seconds, and makes the same wish pointless meanwhile. With no
+# worker there it is forgotten then, and the sweeps, which wait for ever, find its work.
+_WAITS_S: Final = 10
+
+# Redis forgets a job whose time is up, and its queue keeps the name until a worker comes by. Where
+# so many wait, one more would be done no sooner than the next sweep.
+_MOST_WAITING: Final = 200
 
 
 def kick(name: JobName) -> None:
     """Ask for a job soon. With the queue away nothing happens: the sweeps find the work."""
-    _ask(name, (), key=_kick_key(name), at_most_every_s=_KICK_WAITS_S)
+    _ask(name, (), key=_kick_key(name))
 
 
 def check(attempt_reference: str) -> None:
-    """Ask that one attempt be read soon, at most once in `check_ask_every_s` per attempt."""
-    key = f"check:{attempt_reference}"
-    _ask(JobName.CHECK, (attempt_reference,), key=key, at_most_every_s=settings.check_ask_every_s)
+    """Ask that one attempt be read soon.
+
+    Nothing happens while the last wish still waits, and for `check_ask_every_s` after its job's
+    beginning.
+    """
+    _ask(JobName.CHECK, (attempt_reference,), key=_check_key(attempt_reference))
 
 
 def started(name: str) -> None:
@@ -67,15 +74,31 @@ def started(name: str) -> None:
         queue_redis.delete(_kick_key(name))
 
 
+def check_started(attempt_reference: str) -> None:
+    """Note that a check has begun: from now on its attempt may be asked about at its pace again."""
+    with suppress(redis.RedisError):  # the note runs out by itself
+        pace_ms = int(settings.check_ask_every_s * 1000)
+        queue_redis.set(_check_key(attempt_reference), "1", px=pace_ms)
+
+
 def _kick_key(name: str) -> str:
     return f"kick:{name}"
 
 
-def _ask(name: JobName, arguments: tuple[str, ...], *, key: str, at_most_every_s: float) -> None:
+def _check_key(attempt_reference: str) -> str:
+    return f"check:{attempt_reference}"
+
+
+def _ask(name: JobName, arguments: tuple[str, ...], *, key: str) -> None:
     try:
-        if not queue_redis.set(key, "1", nx=True, px=int(at_most_every_s * 1000)):
+        if not queue_redis.set(key, "1", nx=True, ex=_WAITS_S):
             return
         queue = Queue(QUEUE_OF[name], connection=queue_redis)
-        queue.enqueue(name, *arguments, result_ttl=0, job_timeout=settings.job_timeout_s)
+        if queue.count >= _MOST_WAITING:
+            logger.warning("queue_full", job=name.value)
+            return
+        queue.enqueue(
+            name, *arguments, result_ttl=0, ttl=_WAITS_S, job_timeout=settings.job_timeout_s
+        )
     except redis.RedisError as error:
         logger.warning("queue_away", job=name.value, reason=type(error).__name__)

@@ -615,6 +615,13 @@ def upgrade() -> None:
         postgresql_where=sa.text("next_check_at IS NOT NULL"),
     )
     op.create_index(
+        "ix_payment_attempt_in_flight",
+        "payment_attempt",
+        ["watch_until"],
+        unique=False,
+        postgresql_where=sa.text("state IN ('CREATED', 'PENDING')"),
+    )
+    op.create_index(
         op.f("ix_payment_attempt_link_id"), "payment_attempt", ["link_id"], unique=False
     )
     op.create_index(
@@ -784,6 +791,11 @@ def downgrade() -> None:
     )
     op.drop_index(op.f("ix_payment_attempt_session_id"), table_name="payment_attempt")
     op.drop_index(op.f("ix_payment_attempt_link_id"), table_name="payment_attempt")
+    op.drop_index(
+        "ix_payment_attempt_in_flight",
+        table_name="payment_attempt",
+        postgresql_where=sa.text("state IN ('CREATED', 'PENDING')"),
+    )
     op.drop_index(
         "ix_payment_attempt_due",
         table_name="payment_attempt",

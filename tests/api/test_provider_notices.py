@@ -156,3 +156,8 @@ def test_with_redis_away_the_notice_is_kept_all_the_same(
     finally:
         rows.extensions["tillgate.queue_redis"] = there
     assert stored() == 1
+
+
+@pytest.mark.parametrize("path", ["sandbox/%00", "sandbox/a%00b", "sand%00box/x", "sandbox/%F0"])
+def test_an_address_that_cannot_be_one_is_not_there(client: FlaskClient, path: str) -> None:
+    assert client.post(f"/hooks/{path}", data=b"{}").status_code == 404

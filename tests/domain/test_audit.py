@@ -1,6 +1,7 @@
 """The audit finds each thing that should not be, when it is broken on purpose."""
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import delete, select
@@ -103,6 +104,11 @@ def add_ticket(link: PaymentLink) -> None:
 Break = Callable[[Factories, PaymentAttempt], object]
 
 BROKEN: dict[str, tuple[str, Callable[[Factories], PaymentAttempt], Break]] = {
+    "nobody watches": (
+        "nobody watches it any more, and it has not ended",
+        Factories.pending,
+        lambda make, one: make.change(one, watch_until=clock.now() - timedelta(days=2)),
+    ),
     "paid without money": (
         "paid, and no money fulfils it",
         be_paid,

@@ -89,3 +89,12 @@ def test_nobody_reads_after_the_last_moment(settings: Settings, read: Read) -> N
     assert wait_s(settings, read, left_s=6, failures=1) == 5
     assert wait_s(settings, read, left_s=5, failures=1) is None
     assert wait_s(settings, read, left_s=-1, failures=1) is None
+
+
+@pytest.mark.parametrize("read", [FOUND, Missing(), Unreadable("busy", 24 * HOUR)])
+@pytest.mark.parametrize("state", [AttemptState.PENDING, AttemptState.SUCCEEDED])
+def test_what_would_be_read_after_the_end_is_read_once_more_just_before_it(
+    settings: Settings, read: Read, state: AttemptState
+) -> None:
+    for left_s, planned in ((HOUR, 59 * MINUTE), (61, 1), (60, None)):
+        assert wait_s(settings, read, age_s=70 * HOUR, left_s=left_s, state=state) == planned

@@ -11,7 +11,7 @@ from tests.factories import Factories, everything, fresh, observed, paid
 from webapp.core import clock
 from webapp.core.errors import NotFoundError
 from webapp.core.states import AttemptState, LinkState, SessionState
-from webapp.domain.payments import attempts, audit, settlement, trails
+from webapp.domain.payments import attempts, audit, links, settlement, trails
 from webapp.extensions import queue_redis
 from webapp.models import AttentionItem, PaymentAttempt
 from webapp.providers.base import Created, Creation, ProviderState, Refused, Unanswered
@@ -191,3 +191,37 @@ def test_a_name_means_one_attempt_or_all_of_a_link(make: Factories) -> None:
         assert attempts.named(name) == [first.reference, second.reference]
     with pytest.raises(NotFoundError):
         attempts.named("ORD-NOBODY")
+
+
+@pytest.mark.parametrize("answer", [Refused("no"), None])
+def test_a_checkout_that_was_given_up_and_is_there_after_all_can_be_paid_again(
+    make: Factories, answer: Creation | None
+) -> None:
+    attempt = make.created()
+    if answer is not None:
+        attempts.record_creation(attempt.reference, answer, actor="test")
+    else:
+        make.change(attempt, created_at=clock.now() - timedelta(minutes=5))
+        for _ in range(2):
+            attempts.note_missing(attempt.reference, actor="test")
+    assert (fresh(attempt).state, attempt.link.may_hold_money) == (AttemptState.FAILED, False)
+    said = observed(attempt, ProviderState.OPEN, checkout_id="chk-found")
+    settlement.apply(attempt.reference, said, actor="test")
+    assert (fresh(attempt).state, fresh(attempt.link).may_hold_money) == (
+        AttemptState.PENDING,
+        True,
+    )
+    assert fresh(attempt.session).state is SessionState.PROCESSING
+    assert audit.run().is_clean
+
+
+def test_a_checkout_that_is_found_after_its_link_has_ended_is_only_watched(make: Factories) -> None:
+    attempt = make.created()
+    attempts.record_creation(attempt.reference, Refused("no"), actor="test")
+    links.cancel(make.shop, attempt.link.code, actor="test")
+    said = observed(attempt, ProviderState.OPEN, checkout_id="chk-found")
+    settlement.apply(attempt.reference, said, actor="test")
+    assert fresh(attempt).state is AttemptState.FAILED
+    settlement.apply(attempt.reference, paid(attempt), actor="test")
+    assert fresh(attempt.link).state is LinkState.PAID
+    assert audit.run().is_clean

@@ -3,12 +3,13 @@ from datetime import timedelta
 import psycopg
 import pytest
 
-from tests.factories import Factories, everything, fresh, observed
+from tests.factories import Factories, everything, fresh, observed, paid
 from webapp.core import clock
-from webapp.core.states import LinkState
+from webapp.core.money import Money
+from webapp.core.states import AttemptState, LinkState
 from webapp.domain.budget import Budget
 from webapp.domain.payments import audit, expiry, links, settlement, trails
-from webapp.models import PaymentEvent, PaymentLink
+from webapp.models import AttentionItem, PaymentEvent, PaymentLink
 from webapp.providers.base import ProviderState
 
 PAST = timedelta(seconds=1)
@@ -112,3 +113,24 @@ def test_a_link_that_somebody_holds_keeps_nobody_waiting(
         assert summary.expired + summary.marked == 1
     summary = run()
     assert summary.expired + summary.marked == 1
+
+
+@pytest.mark.parametrize("state", [LinkState.PAID, LinkState.REVIEW])
+def test_an_attempt_that_was_never_readable_ends_with_a_question_on_a_link_that_has_its_money(
+    make: Factories, state: LinkState
+) -> None:
+    link = make.link()
+    first = make.pending(link)
+    settlement.apply(first.reference, observed(first, ProviderState.FAILED), actor="test")
+    second = make.pending(link)
+    money = link.money if state is LinkState.PAID else Money(1, "EUR")
+    settlement.apply(first.reference, paid(first, money=money), actor="test")
+    assert run().given_up == 0
+    make.change(second, watch_until=clock.now() - PAST)
+    assert run().given_up == 1
+    assert (fresh(second).state, fresh(link).state) == (AttemptState.EXPIRED, state)
+    assert not link.may_hold_money
+    asked = [(item.kind, item.subject) for item in everything(AttentionItem)]
+    assert ("unverified", link.reference) in asked
+    assert run().given_up == 0
+    assert audit.run().is_clean

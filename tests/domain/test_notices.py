@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from functools import partial
 from urllib.parse import urlsplit
 
@@ -17,7 +18,8 @@ from tests.sandbox.receiver import Receiver
 from webapp.core import clock, references
 from webapp.core.errors import NotFoundError
 from webapp.core.states import AttemptState, LinkState
-from webapp.domain.payments import accounts, audit, notices
+from webapp.domain.budget import Budget
+from webapp.domain.payments import accounts, audit, notices, verification
 from webapp.domain.payments.settlement import Outcome
 from webapp.extensions import connect_redis, queue_redis
 from webapp.jobs import JobName
@@ -226,3 +228,16 @@ def test_a_notice_of_the_real_bank_is_taken_in(
     assert is_due(attempt)
     assert fresh(attempt.link).state is LinkState.OPEN
     assert verify(attempt) is Outcome.PAID
+
+
+def test_a_notice_after_the_watch_has_ended_is_read_all_the_same(
+    at_bank: AtBank, make: Factories
+) -> None:
+    attempt = at_bank.start()
+    at_bank.press(attempt, "lose")
+    over = clock.now() - timedelta(days=1)
+    make.change(attempt, watch_until=over, next_check_at=None)
+    assert verification.run_due(Budget.of(seconds=20)).total == 0
+    assert Sender(attempt.provider_account).tell(attempt)
+    assert verification.run_due(Budget.of(seconds=20)).verified == 1
+    assert fresh(attempt.link).state is LinkState.PAID

@@ -170,3 +170,18 @@ def test_new_money_for_a_dismissed_link_still_buys_its_tickets(make: Factories) 
     assert fresh(link).state is LinkState.PAID
     assert captures() == [CaptureState.DISMISSED, CaptureState.FULFILS]
     assert audit.run().is_clean
+
+
+def test_the_right_payment_that_comes_during_a_review_is_the_one_that_is_accepted(
+    make: Factories,
+) -> None:
+    link = in_review(make)
+    (attempt,) = everything(PaymentAttempt)
+    right = Payment("pay-right", link.money, None)
+    said = observed(attempt, ProviderState.PAID, Payment("pay-0", CENT, None), right)
+    settlement.apply(attempt.reference, said, actor="test")
+    assert captures() == [CaptureState.HELD, CaptureState.HELD]
+    assert audit.run().is_clean
+    accept(make, link)
+    assert captures() == [CaptureState.SURPLUS, CaptureState.FULFILS]
+    assert audit.run().is_clean

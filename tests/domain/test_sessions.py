@@ -2,7 +2,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.factories import Factories, everything, fresh, observed
+from tests.factories import Factories, everything, fresh, observed, paid
 from webapp.core import clock, references
 from webapp.core.states import AttemptState, SessionState
 from webapp.domain.payments import sessions, settlement
@@ -58,8 +58,7 @@ def test_a_token_of_another_link_opens_nothing_here(make: Factories) -> None:
     session, new_token = sit(here, token)
     assert session.link_id == here.id
     assert new_token != token
-    assert sessions.is_buyers(theirs.id, token)
-    assert not sessions.is_buyers(here.id, token)
+    assert not sessions.is_token(here.code, token)
 
 
 def test_a_made_up_token_becomes_nobodys_token(make: Factories) -> None:
@@ -67,15 +66,28 @@ def test_a_made_up_token_becomes_nobodys_token(make: Factories) -> None:
     made_up = references.token()
     _, token = sit(link, made_up)
     assert token != made_up
-    assert not sessions.is_buyers(link.id, made_up)
+    assert not sessions.is_token(link.code, made_up)
 
 
-def test_whoever_has_no_token_is_no_buyer(make: Factories) -> None:
+def test_a_token_that_came_with_the_page_is_the_sittings(make: Factories) -> None:
     link = make.link()
-    _, token = sit(link, None)
-    assert sessions.is_buyers(link.id, token)
-    assert not sessions.is_buyers(link.id, None)
-    assert not sessions.is_buyers(link.id, "")
+    given = sessions.new_token(link.code)
+    session, token = sit(link, given)
+    assert token == given
+    assert session.token_hash == sessions.token_hash(given)
+
+
+def test_only_who_began_the_payment_is_paying_and_only_who_paid_has_paid(make: Factories) -> None:
+    link = make.link()
+    gave_up, paying = sessions.new_token(link.code), sessions.new_token(link.code)
+    decline(make.pending(link, token=gave_up))
+    attempt = make.pending(link, token=paying)
+    assert sessions.is_paying(link.id, paying)
+    assert not any(sessions.is_paying(link.id, token) for token in (gave_up, None, ""))
+    assert not sessions.has_paid(link.id, paying)
+    settlement.apply(attempt.reference, paid(attempt), actor="test")
+    assert sessions.has_paid(link.id, paying)
+    assert not any(sessions.has_paid(link.id, token) for token in (gave_up, None, ""))
 
 
 @pytest.mark.parametrize("state", [SessionState.COMPLETED, SessionState.EXPIRED])
@@ -88,7 +100,6 @@ def test_a_sitting_that_is_over_makes_place_for_a_new_one(
     again, new_token = sit(link, token)
     assert again.id != session.id
     assert new_token != token
-    assert sessions.is_buyers(link.id, token)
 
 
 def test_a_sitting_past_its_time_is_over_before_the_sweep_says_so(make: Factories) -> None:

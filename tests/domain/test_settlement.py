@@ -301,3 +301,39 @@ def test_an_attempt_that_is_not_ours_is_not_there(make: Factories, state: Provid
     said = replace(paid(make.pending()), state=state)
     with pytest.raises(NotFoundError):
         settlement.apply("att-of-nobody", said, actor="test")
+
+
+@pytest.mark.parametrize("minor", [2500, 2499])
+def test_money_that_was_sent_back_before_we_saw_it_buys_nothing_without_a_person(
+    make: Factories, minor: int
+) -> None:
+    attempt = make.pending()
+    money = Payment("pay-1", Money(minor, "EUR"), clock.now())
+    said = observed(attempt, ProviderState.REVERSED, money)
+    assert settlement.apply(attempt.reference, said, actor="test") is Outcome.REVERSED
+    assert fresh(attempt.link).state is LinkState.REVIEW
+    assert {item.kind for item in everything(AttentionItem)} == {"mismatch", "reversed"}
+    assert everything(Ticket) == []
+    assert audit.run().is_clean
+
+
+def test_a_payment_that_is_named_twice_in_one_answer_is_one_payment(make: Factories) -> None:
+    attempt = make.pending()
+    money = Payment("pay-1", attempt.money, clock.now())
+    said = observed(attempt, ProviderState.PAID, money, money)
+    assert settlement.apply(attempt.reference, said, actor="test") is Outcome.PAID
+    assert len(everything(Capture)) == 1
+
+
+def test_a_payment_that_was_booked_for_another_order_is_a_question_and_no_second_payment(
+    make: Factories,
+) -> None:
+    first, second = make.pending(), make.pending()
+    money = Payment("pay-1", first.money, clock.now())
+    for attempt in (first, second, second):
+        said = observed(attempt, ProviderState.PAID, money)
+        settlement.apply(attempt.reference, said, actor="test")
+    assert (fresh(first.link).state, fresh(second.link).state) == (LinkState.PAID, LinkState.OPEN)
+    (item,) = everything(AttentionItem)
+    assert (item.kind, item.subject, item.sight) == ("mismatch", second.reference, "pay-1")
+    assert audit.run().is_clean

@@ -59,8 +59,10 @@ def test_the_right_money_ends_as_tickets_or_waits_for_a_person(
     after = fresh(attempt.link).state
     if situation in {"paid", "refunded"}:
         assert (outcome, after) == (Outcome.NOTHING_NEW, before)
-    elif before in {LinkState.PAID, LinkState.REVIEW}:
+    elif before is LinkState.PAID:
         assert (outcome, after) == (Outcome.SURPLUS, before)
+    elif before is LinkState.REVIEW:
+        assert (outcome, after) == (Outcome.HELD, before)
     else:
         assert (outcome, after) == (Outcome.PAID, LinkState.PAID)
     fulfilling = [one for one in everything(Capture) if one.state is CaptureState.FULFILS]

@@ -14,7 +14,7 @@ from webapp.core import clock
 from webapp.core.errors import NotFoundError
 from webapp.core.states import AttemptState, LinkState
 from webapp.domain.budget import Budget
-from webapp.domain.payments import accounts, attempts, audit, verification
+from webapp.domain.payments import accounts, attempts, audit, check_leases, verification
 from webapp.domain.payments.settlement import Outcome
 from webapp.domain.payments.verification import Conclusion, Summary
 from webapp.models import Alert, AttentionItem, PaymentAttempt
@@ -111,7 +111,8 @@ def test_a_reader_that_died_leaves_the_attempt_to_the_next_one(
     at_bank: AtBank, make: Factories
 ) -> None:
     attempt = at_bank.start()
-    (lost,) = verification._lease(PaymentAttempt.reference == attempt.reference, limit=1)
+    lost = check_leases.take(attempt.reference)
+    assert lost is not None
     assert fresh(attempt).next_check_at == attempt.check_lease_until
     assert run().total == 0
     past = clock.now() - timedelta(seconds=1)
@@ -119,7 +120,7 @@ def test_a_reader_that_died_leaves_the_attempt_to_the_next_one(
     assert run().total == 1
     due = fresh(attempt).next_check_at
 
-    verification._give_back(lost, Unreadable("came back from the dead"))
+    check_leases.give_back(lost, Unreadable("came back from the dead"))
 
     assert (fresh(attempt).next_check_at, attempt.unreadable_count) == (due, 0)
 
@@ -230,8 +231,6 @@ def test_one_cycle_counts_what_it_found(at_bank: AtBank, make: Factories) -> Non
 def test_an_attempt_that_is_not_there_cannot_be_read(at_bank: AtBank) -> None:
     with pytest.raises(NotFoundError):
         verification.run_one("att-of-nobody", actor="test")
-    with pytest.raises(NotFoundError):
-        verification.read_and_settle("att-of-nobody", actor="test")
 
 
 def test_an_attempt_is_read_on_demand_whatever_its_clock_says(

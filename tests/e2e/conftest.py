@@ -5,11 +5,11 @@ import email.policy
 import os
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from email.message import EmailMessage
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 
@@ -25,6 +25,17 @@ _PAY_URL = re.compile(r"http://\S+/pay/(\w+)")
 def pytest_configure(config: pytest.Config) -> None:
     """Share one browser with every other folder that asks for it."""
     share(config)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, Any]:
+    """Show what the processes said when a test has failed: their folder goes away at the end."""
+    report = yield
+    place = getattr(item, "funcargs", {}).get("place")
+    if report.failed and isinstance(place, Place):
+        for file in sorted((place.stack.folder / "log").iterdir()):
+            report.sections.append((file.name, file.read_text(errors="replace")[-6000:]))
+    return report
 
 
 @dataclass

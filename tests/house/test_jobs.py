@@ -26,7 +26,10 @@ def test_each_job_has_a_queue_and_each_queue_a_worker() -> None:
 
 def test_one_worker_is_there_for_the_checks_alone() -> None:
     assert worker.CHECKS_ONLY == (QueueName.CHECKS,)
-    assert worker.EVERYTHING[0] is QueueName.CHECKS
+
+
+def test_checks_come_last_in_the_process_that_takes_everything() -> None:
+    assert worker.EVERYTHING[-1] == QueueName.CHECKS
 
 
 def test_the_procfile_names_the_entries() -> None:

@@ -47,3 +47,45 @@ def test_one_error_names_every_missing_setting_and_no_value(
     for name in ("BASE_URL", "DATABASE_URL", "REDIS_URL", "SECRET_KEY", "MAIL_URL", "MAIL_FROM"):
         assert f"  {name}: " in text
     assert "hunter2" not in text
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("MAIL_FROM", "Tickets"),
+        ("MAIL_FROM", "hunter2@"),
+        ("MAIL_FROM", "Tickets <hunter2ä@pay.example>"),
+        ("MAIL_FROM", "a@hunter2.example, b@pay.example"),
+        ("MAIL_URL", "smtp://hunter2:hunter2@mail.example:99999"),
+        ("MAIL_URL", "smtp://hunter2:hunter2@mail.example?starttls=yes"),
+        ("MAIL_URL", "smtp://hunter2:hunter2@mail.example/inbox"),
+        ("MAIL_URL", "file://hunter2/mail"),
+        ("MAIL_URL", "smtp://hunter2[@mail.example"),
+    ],
+)
+def test_mail_that_could_never_go_out_is_refused_at_the_start(
+    name: str, value: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SANDBOX_SECRET", settings.sandbox_secret.get_secret_value())
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_env()
+    (problem,) = str(caught.value).splitlines()[1:]
+    assert problem.startswith(f"  {name}: ")
+    assert "must be" in problem
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("sender", "domain"),
+    [
+        ("tickets@pay.example", "pay.example"),
+        ("Tickets <tickets@pay.example>", "pay.example"),
+        ("Tickets <karten@bühne.example>", "xn--bhne-0ra.example"),
+    ],
+)
+def test_the_domain_of_message_ids_is_the_senders_as_mail_servers_speak_it(
+    settings: Settings, sender: str, domain: str
+) -> None:
+    changed = Settings.model_validate(settings.model_dump() | {"mail_from": sender})
+    assert changed.mail_domain == domain

@@ -52,7 +52,7 @@ ACCESS = Access(
         (422, {"message": "key sbk_sbx-demo_00\nis bad"}, Refused("key … is bad")),
         (422, {"message": "x" * 1000}, Refused("x" * 200)),
         (422, {"message": 7}, Refused("status 422")),
-        (400, b"<html>", Refused("status 400, the body is no JSON object")),
+        (400, b"<html>", Unanswered("status 400, the body is no JSON object")),
         (401, {"message": "sbk_"}, Refused("not authorised")),
         (403, b"", Refused("not authorised")),
     ],

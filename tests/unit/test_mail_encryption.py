@@ -6,7 +6,7 @@ from tests.unit import certificates
 from tests.unit.certificates import Certificate
 from tests.unit.handover import MESSAGE, hand_over, url_of
 from tests.unit.mail_servers import PASSWORD, USER, serving, sign_in
-from webapp.mail import MailUndeliveredError
+from webapp.mail import MailUnavailableError
 
 
 @pytest.fixture(scope="session")
@@ -29,7 +29,7 @@ def test_the_connection_is_encrypted_where_the_server_offers_it(trusted: Certifi
 
 
 def test_a_server_without_encryption_gets_nothing_where_it_is_required() -> None:
-    with serving() as server, pytest.raises(MailUndeliveredError, match="encrypted"):
+    with serving() as server, pytest.raises(MailUnavailableError, match="encrypted"):
         hand_over(url_of(server) + "?starttls=require")
     assert server.asked == []
 
@@ -46,7 +46,7 @@ def test_a_certificate_that_nobody_signed_is_not_believed(
 ) -> None:
     with (
         serving(tls_context=certificate.server_context) as server,
-        pytest.raises(MailUndeliveredError, match="encrypted"),
+        pytest.raises(MailUnavailableError, match="encrypted"),
     ):
         hand_over(f"smtp://localhost:{server.port}{query}")
     assert server.asked == []
@@ -55,7 +55,7 @@ def test_a_certificate_that_nobody_signed_is_not_believed(
 def test_a_certificate_for_another_host_is_not_believed(trusted: Certificate) -> None:
     with (
         serving(tls_context=trusted.server_context) as server,
-        pytest.raises(MailUndeliveredError, match="encrypted"),
+        pytest.raises(MailUnavailableError, match="encrypted"),
     ):
         hand_over(url_of(server))
     assert server.asked == []
@@ -70,7 +70,7 @@ def test_smtps_is_encrypted_from_the_first_byte(trusted: Certificate) -> None:
 def test_smtps_does_not_believe_just_any_certificate(certificate: Certificate) -> None:
     with (
         serving(implicit_tls=certificate.server_context) as server,
-        pytest.raises(MailUndeliveredError, match="no connection"),
+        pytest.raises(MailUnavailableError, match="no connection"),
     ):
         hand_over(f"smtps://localhost:{server.port}")
     assert server.asked == []
@@ -96,7 +96,7 @@ def test_a_wrong_password_is_undelivered_and_not_repeated(
 ) -> None:
     with (
         serving(tls_context=trusted.server_context, authenticator=sign_in) as server,
-        pytest.raises(MailUndeliveredError, match=f"sign in.*{told}") as raised,
+        pytest.raises(MailUnavailableError, match=f"sign in.*{told}") as raised,
     ):
         hand_over(f"smtp://{quote(USER, safe='')}:{password}@localhost:{server.port}")
     assert "secret" not in str(raised.value)
@@ -106,6 +106,6 @@ def test_a_wrong_password_is_undelivered_and_not_repeated(
 
 
 def test_a_password_where_no_sign_in_is_offered_is_undelivered() -> None:
-    with serving() as server, pytest.raises(MailUndeliveredError, match="sign in"):
+    with serving() as server, pytest.raises(MailUnavailableError, match="sign in"):
         hand_over(f"smtp://user:secret@127.0.0.1:{server.port}")
     assert server.asked == []

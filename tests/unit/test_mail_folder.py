@@ -9,7 +9,7 @@ import pytest
 
 from webapp import mail
 from webapp.core import clock
-from webapp.mail import MailRefusedError, MailUndeliveredError
+from webapp.mail import MailRefusedError, MailUnavailableError
 
 SENDER = "tickets@pay.example"
 BUYER = "buyer@example.org"
@@ -103,7 +103,7 @@ def test_what_no_server_could_be_asked_is_refused_here_too(tmp_path: Path) -> No
 
 def test_a_folder_that_cannot_be_made_is_undelivered(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(MailUndeliveredError, match="folder"):
+    with pytest.raises(MailUnavailableError, match="folder"):
         put(tmp_path / "file" / "mail", letter())
 
 
@@ -111,7 +111,7 @@ def test_a_folder_that_went_away_is_undelivered(tmp_path: Path) -> None:
     folder = tmp_path / "mail"
     with mail.transport(folder.as_uri()).open(5) as handover:
         folder.rmdir()
-        with pytest.raises(MailUndeliveredError, match="folder"):
+        with pytest.raises(MailUnavailableError, match="folder"):
             handover.deliver(letter())
 
 

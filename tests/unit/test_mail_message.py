@@ -17,7 +17,7 @@ from webapp import mail
 from webapp.core import clock
 from webapp.documents import qr
 from webapp.documents.ticket_email import TicketEmail
-from webapp.mail import Attachment, InlineImage, Mailbox, MailRefusedError
+from webapp.mail import Attachment, InlineImage, Mailbox, MailRefusedError, MailUnavailableError
 from webapp.mail.headers import one_line
 
 SENDER = Mailbox("Tillgate", "tickets@pay.example")
@@ -247,11 +247,23 @@ def assert_only_ours(content: bytes, words: str) -> None:
         assert spoken == one_line(words)
 
 
-@pytest.mark.parametrize("role", ["sender", "to", "reply_to"])
-def test_an_address_that_can_have_no_mail_is_refused(role: str) -> None:
-    with pytest.raises(MailRefusedError, match="not an address") as refusal:
+@pytest.mark.parametrize(
+    ("role", "error"), [("sender", MailUnavailableError), ("to", MailRefusedError)]
+)
+def test_an_address_that_can_have_no_mail_is_refused_and_a_senders_is_ours_to_mend(
+    role: str, error: type[Exception]
+) -> None:
+    with pytest.raises(error, match="not an address") as refusal:
         addressed(**{role: Mailbox("Zoë", "zoe@x.example\r\nBcc: evil@x.example")})
     assert "zoe" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("address", ["zoe@x.example\r\nBcc: evil@x.example", "jörg@example.org"])
+def test_an_address_for_answers_that_can_have_no_mail_costs_only_itself(address: str) -> None:
+    message = addressed(reply_to=Mailbox("Zoë", address))
+    assert message["Reply-To"] is None
+    assert message["Bcc"] is None
+    assert message["To"] is not None
 
 
 def test_what_is_no_message_id_is_refused() -> None:

@@ -44,7 +44,7 @@ FINAL: dict[type[State], set[State]] = {
     CaptureState: {CaptureState.RETURNED, CaptureState.DISMISSED},
     RefundState: {RefundState.DONE, RefundState.FAILED},
     TicketState: {TicketState.VOID},
-    EmailState: {EmailState.SENT, EmailState.FAILED},
+    EmailState: {EmailState.SENT},
     AttentionState: {AttentionState.ENDED},
     AccountState: {AccountState.DISCONNECTED},
 }

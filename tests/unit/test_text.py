@@ -62,6 +62,15 @@ def test_what_is_no_address_is_refused_and_not_repeated(typed: str) -> None:
     assert str(refusal.value) == "email: is not an email address"
 
 
+@pytest.mark.parametrize(
+    "typed", ["jörg@example.org", " zoë@exämple.de", "\ud800@x.org", "\uff21@x.org"]
+)
+def test_an_address_that_mail_servers_do_not_take_is_refused_with_the_reason(typed: str) -> None:
+    with pytest.raises(InvalidInputError, match="plain letters before the @") as refusal:
+        text.email_address("email", typed)
+    assert typed.strip() not in str(refusal.value)
+
+
 def test_a_masked_address_shows_one_letter_and_the_domain() -> None:
     assert text.masked("buyer@example.org") == "b***@example.org"
     assert text.masked("b@example.org") == "b***@example.org"

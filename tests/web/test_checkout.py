@@ -198,3 +198,50 @@ def test_looking_at_pages_changes_no_row(make: Factories, pages: Pages) -> None:
     for page in PAGES:
         pages.get(f"/pay/{link.code}{page}")
     assert db.session.scalars(select(func.count()).select_from(PaymentEvent)).one() == before
+
+
+def test_a_buyer_whose_answer_was_lost_still_has_the_payment(make: Factories, pages: Pages) -> None:
+    link = make.link()
+    form = soup(pages.get(f"/pay/{link.code}")).select_one("input[name=csrf_token]")
+    cookie = pages.client.get_cookie("sitting", path=f"/pay/{link.code}")
+    assert form is not None
+    assert cookie is not None
+    # The press arrived, its answer did not: all that the browser has is what the page gave it.
+    make.pending(link, token=cookie.value)
+    again = pages.client.post(f"/pay/{link.code}", data={"csrf_token": str(form["value"])})
+    assert again.location == f"/pay/{link.code}/processing"
+    assert pages.get(f"/pay/{link.code}/continue").location.startswith("https://bank.example/")
+
+
+def test_the_page_leaves_a_browser_the_token_that_it_has(make: Factories, pages: Pages) -> None:
+    link = make.link()
+    assert "sitting=" in str(pages.get(f"/pay/{link.code}").headers.getlist("Set-Cookie"))
+    assert "sitting=" not in str(pages.get(f"/pay/{link.code}").headers.getlist("Set-Cookie"))
+    pages.client.set_cookie("sitting", "made up", path=f"/pay/{link.code}")
+    assert "sitting=" in str(pages.get(f"/pay/{link.code}").headers.getlist("Set-Cookie"))
+
+
+def test_who_gave_up_learns_nothing_of_who_paid_afterwards(make: Factories, pages: Pages) -> None:
+    link = make.link()
+    pages.get(f"/pay/{link.code}")
+    cookie = pages.client.get_cookie("sitting", path=f"/pay/{link.code}")
+    assert cookie is not None
+    gave_up = make.pending(link, token=cookie.value)
+    said = observed(gave_up, ProviderState.FAILED)
+    settlement.apply(gave_up.reference, said, actor="test")
+    attempt = make.pending(link)
+    settlement.apply(attempt.reference, paid(attempt), actor="test")
+    shown = pages.get(f"/pay/{link.code}/success").get_data(as_text=True)
+    assert "ada@example.org" not in shown
+    assert f"{link.reference}-1" not in shown
+
+
+def test_pay_can_be_pressed_over_https(make: Factories, pages: Pages) -> None:
+    link = make.link()
+    secure = {"base_url": "https://pay.example"}
+    shown = soup(pages.client.get(f"/pay/{link.code}", **secure))
+    token = shown.select_one("input[name=csrf_token]")
+    assert token is not None
+    form = {"csrf_token": str(token["value"])}
+    answer = pages.client.post(f"/pay/{link.code}", data=form, **secure)
+    assert answer.status_code == 303

@@ -5,6 +5,7 @@ from flask import Flask, abort
 
 from tests.pages import Pages, words
 from webapp.config import Settings
+from webapp.core import references
 from webapp.extensions import db, queue_redis
 from webapp.factory import create_app
 
@@ -30,7 +31,7 @@ def test_without_a_database_people_get_a_page_that_says_when_to_come_back(
 
 
 def test_without_a_database_programs_get_a_problem_document(without_database: Flask) -> None:
-    answer = without_database.test_client().post("/hooks/sandbox/token", data=b"{}")
+    answer = without_database.test_client().post(f"/hooks/sandbox/{references.token()}", data=b"{}")
     assert answer.status_code == 503
     assert answer.mimetype == "application/problem+json"
     assert answer.get_json()["code"] == "unavailable"

@@ -5,13 +5,15 @@ import pytest
 from sqlalchemy import event, func
 from werkzeug.test import TestResponse
 
-from tests.factories import Factories, paid
+from tests.factories import Factories, everything, observed, paid
 from tests.pages import Pages, words
 from tests.web.test_checkout import in_state
+from webapp.core import clock
 from webapp.core.states import EmailState
 from webapp.domain.payments import settlement
 from webapp.extensions import db, queue_redis
 from webapp.models import EmailMessage, PaymentLink
+from webapp.providers.base import Payment, ProviderState
 
 ON = ("pay", "processing", "success", "expired", "canceled", "review")
 STATES = ("OPEN", "in flight", "PAID", "EXPIRED", "CANCELED", "REVIEW", "REFUNDED")
@@ -155,3 +157,28 @@ def test_a_poll_from_a_page_that_is_not_there_is_refused(
 
 def test_an_unknown_code_is_gone(make: Factories, pages: Pages) -> None:
     assert pages.client.get("/pay/ZZZZZZZZ/status?on=pay").status_code == 404
+
+
+def test_a_buyers_return_is_news_to_a_page_in_another_tab(make: Factories, pages: Pages) -> None:
+    attempt = make.pending()
+    path = f"/pay/{attempt.link.code}/status?on=processing"
+    before = pages.get(path).headers["ETag"]
+    pages.get(f"/pay/{attempt.link.code}/processing?returned=1")
+    assert pages.get(path, If_None_Match=before).status_code == 200
+
+
+def test_a_payment_that_is_seen_late_has_its_promises_watched_as_long_as_any_other(
+    make: Factories, pages: Pages
+) -> None:
+    attempt = make.pending()
+    said = observed(
+        attempt,
+        ProviderState.PAID,
+        Payment("pay-1", attempt.money, clock.now() - timedelta(hours=1)),
+    )
+    settlement.apply(attempt.reference, said, actor="test")
+    path = f"/pay/{attempt.link.code}/status?on=success"
+    assert pages.get(path).headers["X-Poll-After"] == "3"
+    (message,) = everything(EmailMessage)
+    make.change(message, created_at=clock.now() - timedelta(minutes=6))
+    assert pages.get(path).headers["X-Poll-After"] == "stop"

@@ -1,1 +1,1 @@
-"""Commands for whoever runs the place: `flask links …`, `flask payments …`, `flask review …`."""
+"""Commands for whoever runs the place: `flask links …`, `flask payments …`, `flask mail …`."""

@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from webapp.cli import desk, links, payments, review
+from webapp.cli import desk, links, mail, payments, review
 
 
 def register(app: Flask) -> None:
@@ -11,6 +11,7 @@ def register(app: Flask) -> None:
         links.group,
         payments.group,
         review.group,
+        mail.group,
         desk.merchant_group,
         desk.seed,
     ):

@@ -6,6 +6,7 @@ import secrets
 # No 0/O, 1/I/L, U/V: what is read aloud or typed from paper must not be mistaken.
 ALPHABET = "23456789ABCDEFGHJKMNPQRSTWXYZ"
 CODE_LENGTH = 8
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
 _CODE = re.compile(rf"[{ALPHABET}]{{{CODE_LENGTH}}}")
 
 
@@ -51,6 +52,11 @@ def event_reference() -> str:
 def message_reference() -> str:
     """Return an email's own name, which is also the left half of its Message-ID."""
     return f"msg-{_random(26).lower()}"
+
+
+def is_token(text: str) -> bool:
+    """Whether this could be one of our tokens."""
+    return _TOKEN.fullmatch(text) is not None
 
 
 def token() -> str:

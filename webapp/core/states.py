@@ -174,6 +174,8 @@ ATTEMPT_EDGES: Final = _edges(
     (AttemptState.PENDING, AttemptState.FAILED, "attempt_failed"),
     (AttemptState.PENDING, AttemptState.EXPIRED, "attempt_expired"),
     (AttemptState.PENDING, AttemptState.CANCELED, "attempt_canceled"),
+    # Given up as never made, and then the provider had it after all.
+    (AttemptState.FAILED, AttemptState.PENDING, "checkout_found"),
     (AttemptState.FAILED, AttemptState.SUCCEEDED, "paid_late"),
     (AttemptState.EXPIRED, AttemptState.SUCCEEDED, "paid_late"),
     (AttemptState.CANCELED, AttemptState.SUCCEEDED, "paid_late"),
@@ -216,6 +218,8 @@ EMAIL_EDGES: Final = _edges(
     (EmailState.SENDING, EmailState.SENT, "email_sent"),
     (EmailState.SENDING, EmailState.DOUBTFUL, "email_doubtful"),
     (EmailState.SENDING, EmailState.FAILED, "email_failed"),
+    # Only by a person, who mended what was wrong.
+    (EmailState.FAILED, EmailState.QUEUED, "email_requeued"),
 )
 
 ATTENTION_EDGES: Final = _edges((AttentionState.OPEN, AttentionState.ENDED, "attention_ended"))

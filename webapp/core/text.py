@@ -2,6 +2,7 @@
 
 from email_validator import EmailNotValidError, validate_email
 
+from webapp.core.addresses import UnmailableError, wire_address
 from webapp.core.errors import InvalidInputError
 
 
@@ -22,15 +23,23 @@ def one_line(field: str, typed: str, longest: int) -> str:
 
 
 def email_address(field: str, typed: str) -> str:
-    """Return an address in its normal form. Whether anybody reads it, only mail can tell.
+    """Return an address in its normal form, one that `wire_address` accepts.
+
+    Whether anybody reads it, only mail can tell.
 
     Raises:
-        InvalidInputError: it is no address.
+        InvalidInputError: it is no address, or none that mail can be sent to.
     """
     try:
-        return validate_email(typed.strip(), check_deliverability=False).normalized
-    except EmailNotValidError as error:
+        checked = validate_email(typed.strip(), check_deliverability=False, allow_smtputf8=False)
+        wire_address(checked.normalized)
+    except (EmailNotValidError, UnmailableError) as error:
+        if not typed.partition("@")[0].strip().isascii():
+            raise InvalidInputError(
+                field, "must have only plain letters before the @: mail servers take no others"
+            ) from error
         raise InvalidInputError(field, "is not an email address") from error
+    return checked.normalized
 
 
 def masked(address: str) -> str:

@@ -1,12 +1,15 @@
 """Composes one message from its templates and hands it to a mail server or a folder."""
 
+from webapp.core.addresses import Mailbox
 from webapp.mail.errors import (
     MailDoubtfulError,
     MailError,
+    MailPostponedError,
     MailRefusedError,
+    MailUnavailableError,
+    MailUnclearError,
     MailUndeliveredError,
 )
-from webapp.mail.headers import Mailbox, address_of
 from webapp.mail.message import Attachment, InlineImage, compose
 from webapp.mail.transports import Handover, Transport, transport
 
@@ -16,11 +19,13 @@ __all__ = [
     "InlineImage",
     "MailDoubtfulError",
     "MailError",
+    "MailPostponedError",
     "MailRefusedError",
+    "MailUnavailableError",
+    "MailUnclearError",
     "MailUndeliveredError",
     "Mailbox",
     "Transport",
-    "address_of",
     "compose",
     "transport",
 ]

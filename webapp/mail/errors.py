@@ -1,8 +1,8 @@
-"""The three ways in which a message is not known to have arrived."""
+"""The ways in which a message is not known to have arrived, and by whose doing it is not."""
 
 
 class MailError(Exception):
-    """Base of the three. Its text may be stored and logged: no address, no secret stands in it."""
+    """Base of them all. Its text may be stored and logged: no address, no secret stands in it."""
 
 
 class MailRefusedError(MailError):
@@ -11,6 +11,21 @@ class MailRefusedError(MailError):
 
 class MailUndeliveredError(MailError):
     """The server does not have the message. Trying again later may help."""
+
+
+class MailPostponedError(MailUndeliveredError):
+    """The server does not take this message now: greylisted, or the mailbox is full."""
+
+
+class MailUnclearError(MailUndeliveredError):
+    """The server failed at this message, and it may be the message's doing or the server's.
+
+    Whether others get through tells the one from the other.
+    """
+
+
+class MailUnavailableError(MailUndeliveredError):
+    """No message would get through: the server is away, or takes none from us."""
 
 
 class MailDoubtfulError(MailError):

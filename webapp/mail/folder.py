@@ -9,8 +9,8 @@ from email.parser import BytesHeaderParser
 from pathlib import Path
 
 from webapp.core import clock
-from webapp.mail.errors import MailUndeliveredError
-from webapp.mail.headers import wire_address
+from webapp.mail.errors import MailUnavailableError
+from webapp.mail.headers import wire_recipient, wire_sender
 
 _UNFIT_FOR_A_NAME = re.compile(r"[^A-Za-z0-9.@_-]")
 
@@ -26,13 +26,13 @@ class FolderTransport:
         """Make sure that the folder is there. `timeout_s` bounds nothing: a disk has no deadline.
 
         Raises:
-            MailUndeliveredError: the folder cannot be made.
+            MailUnavailableError: the folder cannot be made.
         """
         del timeout_s
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
-            raise _undelivered(error) from error
+            raise _unavailable(error) from error
         yield FolderHandover(self.folder)
 
 
@@ -46,16 +46,17 @@ class FolderHandover:
         """Refuse what no mail server could be asked.
 
         Raises:
-            MailRefusedError: an address can have no mail.
+            MailRefusedError: the recipient can have no mail.
+            MailUnavailableError: nor can the sender.
         """
-        for address in (sender, to):
-            wire_address(address)
+        wire_sender(sender)
+        wire_recipient(to)
 
     def deliver(self, message: bytes) -> None:
         """Write the message so that a reader of the folder sees all of it or nothing.
 
         Raises:
-            MailUndeliveredError: the disk did not take it.
+            MailUnavailableError: the disk did not take it.
         """
         message_id = str(BytesHeaderParser().parsebytes(message)["Message-ID"]).strip("<> ")
         moment = clock.now().strftime("%Y%m%dT%H%M%S.%fZ")
@@ -70,8 +71,8 @@ class FolderHandover:
             beside.rename(self.folder / name)
         except OSError as error:
             beside.unlink(missing_ok=True)
-            raise _undelivered(error) from error
+            raise _unavailable(error) from error
 
 
-def _undelivered(error: OSError) -> MailUndeliveredError:
-    return MailUndeliveredError(f"the mail folder cannot be written: {error.strerror}")
+def _unavailable(error: OSError) -> MailUnavailableError:
+    return MailUnavailableError(f"the mail folder cannot be written: {error.strerror}")

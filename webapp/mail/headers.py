@@ -2,19 +2,12 @@
 
 import re
 import unicodedata
-from dataclasses import dataclass
 from email.headerregistry import Address
-from typing import Self
 
-from email_validator import EmailNotValidError, validate_email
+from webapp.core.addresses import ATOM, LABEL, UnmailableError, wire_address
+from webapp.mail.errors import MailRefusedError, MailUnavailableError
 
-from webapp.mail.errors import MailRefusedError
-
-_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
-_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
-_ADDRESS = re.compile(rf"(?=.{{1,254}}\Z){_ATOM}(?:\.{_ATOM})*@{_LABEL}(?:\.{_LABEL})*")
-_MESSAGE_ID = re.compile(rf"<{_ATOM}(?:\.{_ATOM})*@{_LABEL}(?:\.{_LABEL})*>")
-_MAILBOX = re.compile(r"\s*(?P<name>[^<>]*?)\s*<(?P<address>[^<>]+)>\s*")
+_MESSAGE_ID = re.compile(rf"<{ATOM}(?:\.{ATOM})*@{LABEL}(?:\.{LABEL})*>")
 
 
 def one_line(text: str) -> str:
@@ -38,50 +31,31 @@ def checked_message_id(message_id: str) -> str:
     return message_id
 
 
-def wire_address(address: str) -> str:
-    """Return an address in ASCII, as mail servers speak it; an international domain is encoded.
+def wire_sender(address: str) -> str:
+    """Return our own address as mail servers speak it.
 
     Raises:
-        MailRefusedError: there is no such form. That includes letters outside ASCII before the @:
-            few servers take them, and hardly anybody has such an address.
+        MailUnavailableError: it has no such form. No message can be sent until that is mended.
     """
-    ascii_address: str | None = address
-    if not address.isascii():
-        try:
-            ascii_address = validate_email(address, check_deliverability=False).ascii_email
-        except EmailNotValidError:
-            ascii_address = None
-    if ascii_address is None or not _ADDRESS.fullmatch(ascii_address):
-        raise MailRefusedError("this is not an address that mail can be sent to")
-    return ascii_address
+    try:
+        return wire_address(address)
+    except UnmailableError as error:
+        raise MailUnavailableError(f"our sender: {error}") from None
 
 
-@dataclass(frozen=True)
-class Mailbox:
-    """A name, which may be empty, and an address."""
+def wire_recipient(address: str) -> str:
+    """Return a recipient's address as mail servers speak it.
 
-    name: str
-    address: str
-
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        """Read `Name <user@domain>` or `user@domain`. Whether mail can go there, `header` tells."""
-        match = _MAILBOX.fullmatch(text)
-        if match is None:
-            return cls("", text.strip())
-        return cls(match["name"].strip('"'), match["address"].strip())
-
-    @property
-    def header(self) -> Address:
-        """What stands in From, To or Reply-To.
-
-        Raises:
-            MailRefusedError: see `wire_address`.
-        """
-        username, _, domain = wire_address(self.address).rpartition("@")
-        return Address(one_line(self.name), username, domain)
+    Raises:
+        MailRefusedError: it has no such form.
+    """
+    try:
+        return wire_address(address)
+    except UnmailableError as error:
+        raise MailRefusedError(str(error)) from None
 
 
-def address_of(mailbox: str) -> str:
-    """Return the address alone of `Name <user@domain>` or `user@domain`."""
-    return Mailbox.parse(mailbox).address
+def header_of(name: str, wire: str) -> Address:
+    """Return what stands in From, To or Reply-To of a name and an address of the wire."""
+    username, _, domain = wire.rpartition("@")
+    return Address(one_line(name), username, domain)

@@ -7,8 +7,15 @@ from email.utils import format_datetime
 
 from webapp import paper
 from webapp.core import clock
+from webapp.core.addresses import Mailbox
 from webapp.mail.folding import WirePolicy
-from webapp.mail.headers import Mailbox, checked_message_id, one_line
+from webapp.mail.headers import (
+    checked_message_id,
+    header_of,
+    one_line,
+    wire_recipient,
+    wire_sender,
+)
 
 _POLICY = WirePolicy()
 
@@ -51,7 +58,8 @@ def compose(
         sender: whom it is from.
         to: its only recipient.
         message_id: as it stands in the head, `<left@right>`; it is kept for every repeat.
-        reply_to: where answers go, when not to the sender.
+        reply_to: where answers go, when not to the sender. Left out where no mail can go there:
+            that must not cost the recipient the message.
         attachments: files beside the text.
         inline: images that the HTML shows.
 
@@ -59,14 +67,15 @@ def compose(
         A message whose `as_bytes()` is ready for the wire.
 
     Raises:
-        MailRefusedError: an address can have no mail.
+        MailRefusedError: the recipient can have no mail.
+        MailUnavailableError: nor can the sender, which is ours to mend.
         ValueError: the Message-ID is none.
     """
     message = EmailMessage(policy=_POLICY)
-    message["From"] = sender.header
-    message["To"] = to.header
-    if reply_to is not None:
-        message["Reply-To"] = reply_to.header
+    message["From"] = header_of(sender.name, wire_sender(sender.address))
+    message["To"] = header_of(to.name, wire_recipient(to.address))
+    if reply_to is not None and reply_to.is_mailable:
+        message["Reply-To"] = header_of(reply_to.name, reply_to.wire)
     message["Subject"] = one_line(paper.fill(f"emails/{name}/subject.txt", email=context))
     message["Date"] = format_datetime(clock.now())
     message["Message-ID"] = checked_message_id(message_id)

@@ -13,10 +13,13 @@ from typing import TYPE_CHECKING
 from webapp.mail.errors import (
     MailDoubtfulError,
     MailError,
+    MailPostponedError,
     MailRefusedError,
+    MailUnavailableError,
+    MailUnclearError,
     MailUndeliveredError,
 )
-from webapp.mail.headers import wire_address
+from webapp.mail.headers import wire_recipient, wire_sender
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -26,6 +29,13 @@ _CONNECT_TIMEOUT_S = 5.0
 _FAREWELL_S = 1.0
 
 _ENHANCED_CODE = re.compile(rb"[245]\.\d{1,3}\.\d{1,3}\b")
+# "Sign in first", and "your limit of today is reached": permanent, and no word about the message.
+_NONE_FROM_US = {530}
+_NONE_FROM_US_ENHANCED = {"5.4.5"}
+# "I am closing down", and "not now" to whoever signed in.
+_TROUBLES_OF_THE_SERVER = {421, 454}
+# The middle number: the address, the mailbox, the content, or a policy, which greylisting is.
+_SUBJECTS_OF_A_MESSAGE = {"1", "2", "6", "7"}
 _LINE_WITH_A_LEADING_DOT = re.compile(rb"^\.", re.MULTILINE)
 
 
@@ -50,19 +60,19 @@ class SmtpTransport:
             conversation.end()
 
     def _begin(self, deadline: float) -> "_Conversation":
-        with _undelivered_if_it_fails("no connection to the mail server"):
+        with _if_it_fails(MailUnavailableError, "no connection to the mail server"):
             conversation = _Conversation(self, deadline)
         try:
-            with _undelivered_if_it_fails("the mail server did not greet us"):
+            with _if_it_fails(MailUnavailableError, "the mail server did not greet us"):
                 conversation.ehlo_or_helo_if_needed()
             if not self.is_tls_from_the_start and (
                 self.is_starttls_required or conversation.has_extn("starttls")
             ):
-                with _undelivered_if_it_fails("the connection could not be encrypted"):
+                with _if_it_fails(MailUnavailableError, "the connection could not be encrypted"):
                     conversation.starttls(context=ssl.create_default_context())
                     conversation.ehlo_or_helo_if_needed()
             if self.user:
-                with _undelivered_if_it_fails("the mail server did not let us sign in"):
+                with _if_it_fails(MailUnavailableError, "the mail server did not let us sign in"):
                     conversation.login(self.user, self.password)
         except MailError:
             conversation.close()
@@ -78,24 +88,26 @@ class SmtpHandover:
 
     def offer(self, sender: str, to: str) -> None:
         """Have sender and recipient accepted."""
-        with _undelivered_if_it_fails("the mail server went away before the message"):
-            code, text = self._conversation.mail(wire_address(sender))
-            if not _is_yes(code):
-                # The sender is ours: an operator mends it, and the message can wait for that.
-                raise MailUndeliveredError(f"the sender was refused: {_numbers(code, text)}")
-            code, text = self._conversation.rcpt(wire_address(to))
+        with _if_it_fails(MailUnavailableError, "the mail server went away before the message"):
+            # The sender is ours: an operator mends it, and the message can wait for that.
+            code, text = self._conversation.mail(wire_sender(sender))
+        if not _is_yes(code):
+            raise MailUnavailableError(f"the sender was refused: {_numbers(code, text)}")
+        recipient = wire_recipient(to)
+        with _if_it_fails(MailUnclearError, "the mail server went away at the recipient"):
+            code, text = self._conversation.rcpt(recipient)
         if not _is_yes(code):
             raise _refusal("the recipient was refused", code, text)
 
     def deliver(self, message: bytes) -> None:
         """Hand over the message. The line with the dot is what a server accepts it by."""
-        with _undelivered_if_it_fails("the mail server went away before the message"):
+        with _if_it_fails(MailUnclearError, "the mail server went away before the message"):
             code, text = self._conversation.docmd("DATA")
         if code != 354:
             raise _refusal("the message was not asked for", code, text)
         stuffed = _LINE_WITH_A_LEADING_DOT.sub(b"..", message)
         end = b".\r\n" if stuffed.endswith(b"\r\n") else b"\r\n.\r\n"
-        with _undelivered_if_it_fails("the mail server went away amid the message"):
+        with _if_it_fails(MailUnclearError, "the mail server went away amid the message"):
             self._conversation.send(stuffed + end)
         try:
             code, text = self._conversation.getreply()
@@ -186,16 +198,16 @@ class _Lines:
 
 
 @contextmanager
-def _undelivered_if_it_fails(what: str) -> Iterator[None]:
+def _if_it_fails(kind: type[MailUndeliveredError], what: str) -> Iterator[None]:
     """Turn whatever the standard client raises into one error. Its own words stay unsaid."""
     try:
         yield
     except smtplib.SMTPResponseException as error:
         numbers = _numbers(error.smtp_code, error.smtp_error)
-        raise MailUndeliveredError(f"{what}: {numbers}") from None
+        raise kind(f"{what}: {numbers}") from None
     except (OSError, ValueError) as error:
         # A password or host that cannot be encoded is a ValueError.
-        raise MailUndeliveredError(f"{what} ({type(error).__name__})") from None
+        raise kind(f"{what} ({type(error).__name__})") from None
 
 
 def _is_yes(code: int) -> bool:
@@ -203,8 +215,20 @@ def _is_yes(code: int) -> bool:
 
 
 def _refusal(what: str, code: int, text: bytes) -> MailError:
-    kind = MailRefusedError if 500 <= code < 600 else MailUndeliveredError
-    return kind(f"{what}: {_numbers(code, text)}")
+    numbers = _numbers(code, text)
+    return _kind_of(code, numbers.partition(" ")[2])(f"{what}: {numbers}")
+
+
+def _kind_of(code: int, enhanced: str) -> type[MailError]:
+    """Say whose doing a refusal is, by its two numbers; the second one may be missing."""
+    if code in _NONE_FROM_US or enhanced in _NONE_FROM_US_ENHANCED:
+        return MailUnavailableError
+    if 500 <= code < 600:
+        return MailRefusedError
+    if code in _TROUBLES_OF_THE_SERVER:
+        return MailUnclearError
+    is_this_messages = enhanced[2:3] in _SUBJECTS_OF_A_MESSAGE if enhanced else code == 450
+    return MailPostponedError if is_this_messages else MailUnclearError
 
 
 def _numbers(code: int, text: bytes | str) -> str:

@@ -1,15 +1,11 @@
 """Where messages go: to a mail server, or into a folder."""
 
 from contextlib import AbstractContextManager
-from pathlib import Path
 from typing import Protocol
-from urllib.parse import parse_qsl, unquote, urlsplit
 
+from webapp.core.mail_url import MailUrl
 from webapp.mail.folder import FolderTransport
 from webapp.mail.smtp import SmtpTransport
-
-_PORTS = {"smtp": 25, "smtps": 465}
-_WHAT_IT_LOOKS_LIKE = "a mail address is smtp://…, smtps://… or file:///…"
 
 
 class Handover(Protocol):
@@ -20,7 +16,9 @@ class Handover(Protocol):
 
         Raises:
             MailRefusedError: the recipient is refused for good, or is no address.
-            MailUndeliveredError: not now; or the sender is refused, which is ours to mend.
+            MailPostponedError: this recipient is not accepted now.
+            MailUnclearError: not now, and it may be the recipient's or the server's doing.
+            MailUnavailableError: the sender is refused, or is no address: ours to mend.
         """
 
     def deliver(self, message: bytes) -> None:
@@ -28,7 +26,9 @@ class Handover(Protocol):
 
         Raises:
             MailRefusedError: the server will never take it.
-            MailUndeliveredError: the server does not have it.
+            MailPostponedError: the server does not take this message now.
+            MailUnclearError: not now, and it may be the message's or the server's doing.
+            MailUnavailableError: the server takes nothing from us at all.
             MailDoubtfulError: the server may have it.
         """
 
@@ -44,41 +44,24 @@ class Transport(Protocol):
                 block does between the two steps counts too.
 
         Raises:
-            MailUndeliveredError: no connection, no encryption where it is required, no sign-in.
+            MailUnavailableError: no connection, no encryption where it is required, no sign-in.
         """
 
 
 def transport(mail_url: str) -> Transport:
-    """Read a mail address of the settings.
-
-    Args:
-        mail_url: `smtp://user:password@host:587` (port 25 unless named; encrypted by STARTTLS
-            where the server offers it, and always with `?starttls=require`), `smtps://…` (port
-            465 unless named) or `file:///a/folder`. User and password are percent-encoded.
+    """Return the way to where a mail address of the settings points; see `MailUrl.parse`.
 
     Raises:
-        ValueError: it is none of these. The text repeats nothing of the address.
+        ValueError: it is no such address. The text repeats nothing of it.
     """
-    try:
-        parts = urlsplit(mail_url)
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        raise ValueError(_WHAT_IT_LOOKS_LIKE) from None
-    if parts.scheme == "file" and host in (None, "localhost") and parts.path.strip("/"):
-        return FolderTransport(Path(unquote(parts.path)))
-    options = dict(parse_qsl(parts.query, keep_blank_values=True))
-    if (
-        parts.scheme not in _PORTS
-        or not host
-        or parts.path.strip("/")
-        or options not in ({}, {"starttls": "require"})
-    ):
-        raise ValueError(_WHAT_IT_LOOKS_LIKE)
+    to = MailUrl.parse(mail_url)
+    if to.folder is not None:
+        return FolderTransport(to.folder)
     return SmtpTransport(
-        host=host,
-        port=port or _PORTS[parts.scheme],
-        is_tls_from_the_start=parts.scheme == "smtps",
-        is_starttls_required=bool(options),
-        user=unquote(parts.username or ""),
-        password=unquote(parts.password or ""),
+        host=to.host,
+        port=to.port,
+        is_tls_from_the_start=to.is_tls_from_the_start,
+        is_starttls_required=to.is_starttls_required,
+        user=to.user,
+        password=to.password,
     )

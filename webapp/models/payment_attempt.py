@@ -44,6 +44,11 @@ class PaymentAttempt(Base):
             "next_check_at",
             postgresql_where=text("next_check_at IS NOT NULL"),
         ),
+        Index(
+            "ix_payment_attempt_in_flight",
+            "watch_until",
+            postgresql_where=text("state IN ('CREATED', 'PENDING')"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

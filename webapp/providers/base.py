@@ -67,11 +67,13 @@ class Missing:
 class Unreadable:
     """No answer, or none that can be understood. It never means "not paid".
 
-    `retry_after_s` is set when the provider asked us to wait.
+    `retry_after_s` is set when the provider asked us to wait. `is_silent` says that there was no
+    complete answer at all: then the next checkout of that account will hardly get one either.
     """
 
     reason: str
     retry_after_s: float | None = None
+    is_silent: bool = False
 
 
 Read = Found | Missing | Unreadable

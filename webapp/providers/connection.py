@@ -41,7 +41,7 @@ class Connection:
         try:
             answer = http.send(self.adapter.build_read(self.access, handle), timeout_s=timeout_s)
         except http.NoAnswerError as error:
-            return Unreadable(str(error))
+            return Unreadable(str(error), is_silent=True)
         return self.adapter.parse_read(answer)
 
     def close(self, checkout_id: str, *, timeout_s: float) -> CloseAnswer:

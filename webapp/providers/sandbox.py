@@ -81,7 +81,7 @@ def parse_create(answer: HttpAnswer) -> Creation:
         if answer.status == 201:
             return Created(parsing.name(body, "id"), parsing.web_address(body, "url"))
     except NotUnderstoodError as error:
-        return Unanswered(str(error)) if answer.status == 201 else Refused(str(error))
+        return Unanswered(str(error))  # a 4xx that is not the bank's may be a proxy's
     if answer.status == 409 and body.get("code") == "duplicate_reference":
         return Unanswered("the reference was used before")
     return Refused(parsing.line(body.get("message"), without=_KEY) or f"status {answer.status}")

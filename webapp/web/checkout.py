@@ -59,15 +59,7 @@ def pay(code: str) -> ResponseReturnValue:
     answer = redirect(started.url, 303) if started.url else waiting
     if started.was_refused:
         answer = redirect(path(code, PageName.PAY), 303)
-    answer.set_cookie(
-        _COOKIE,
-        started.session_token,
-        path=f"/pay/{code}",
-        max_age=7 * 86_400,
-        httponly=True,
-        samesite="Lax",
-        secure=settings.base_url.startswith("https:"),
-    )
+    _remember(answer, code, started.session_token)
     return answer
 
 
@@ -78,7 +70,7 @@ def continue_payment(code: str) -> ResponseReturnValue:
     url = statuses.checkout_url(status.link_id)
     if url is None:
         return redirect(path(status.code, PageName.PROCESSING), 303)
-    if not sessions.is_buyers(status.link_id, request.cookies.get(_COOKIE)):
+    if not sessions.is_paying(status.link_id, request.cookies.get(_COOKIE)):
         return render_template("checkout/elsewhere.html", code=status.code), 409
     return redirect(url, 303)
 
@@ -92,7 +84,8 @@ def _show(code: str, asked: PageName, *, refusal: Exception | None = None) -> Re
     promised = deliveries(status)
     after = pace.poll_after(status, promised, settings)
     deadline = pace.deadline_s(status, settings)
-    is_buyers = sessions.is_buyers(link.id, request.cookies.get(_COOKIE))
+    token = request.cookies.get(_COOKIE)
+    is_buyers = link.state is LinkState.PAID and sessions.has_paid(link.id, token)
     html = render_template(
         f"checkout/{page}.html",
         link=link,
@@ -104,14 +97,29 @@ def _show(code: str, asked: PageName, *, refusal: Exception | None = None) -> Re
         deadline_s=int(deadline),
         limit_s=int(settings.poll_limit_s),
         refreshes=_refreshes(status, after),
-        tickets=tickets.of_link(link.id) if is_buyers and link.state is LinkState.PAID else [],
+        tickets=tickets.of_link(link.id) if is_buyers else [],
         is_buyers=is_buyers,
         refusal=refusal,
         email=request.form.get("email", ""),
     )
     answer = Response(html, status=_code_of(refusal), mimetype="text/html")
     answer.headers["Cache-Control"] = "no-store"
+    if page is PageName.PAY and not sessions.is_token(status.code, token):
+        _remember(answer, status.code, sessions.new_token(status.code))
     return answer
+
+
+def _remember(answer: Response, code: str, token: str) -> None:
+    """Let the browser keep its token: it opens this link's pages and no other's."""
+    answer.set_cookie(
+        _COOKIE,
+        token,
+        path=f"/pay/{code}",
+        max_age=7 * 86_400,
+        httponly=True,
+        samesite="Lax",
+        secure=settings.base_url.startswith("https:"),
+    )
 
 
 def _code_of(refusal: Exception | None) -> int:

@@ -39,8 +39,9 @@ def poll_after(
         case LinkState.OPEN:
             return settings.poll_idle_s
         case LinkState.PAID:
-            is_settled = deliveries is None or deliveries.is_settled
-            is_watched = not is_settled and status.ended_s < _PROMISES_WATCHED_S
+            if deliveries is None or deliveries.is_settled:
+                return None
+            is_watched = deliveries.waiting_s < _PROMISES_WATCHED_S
             return settings.poll_interval_s if is_watched else None
         case LinkState.REVIEW:
             return settings.poll_review_s

@@ -49,8 +49,14 @@ def show_status(code: str) -> ResponseReturnValue:
 
 
 def etag(status: LinkStatus, page: PageName) -> str:
-    """Name what the fragment says: it changes with the row, the page, the wait and the release."""
-    return f"{status.version}.{page}.{LANGUAGE}.{pace.phase(status)}.{settings.release}"
+    """Name what the fragment says: it changes with the row, the page, the wait and the release.
+
+    A buyer's return changes the words too, and no version: it is no step of the payment.
+    """
+    phase = pace.phase(status)
+    if status.attempt is not None and status.attempt.has_returned:
+        return f"{status.version}.{page}.{LANGUAGE}.{phase}r.{settings.release}"
+    return f"{status.version}.{page}.{LANGUAGE}.{phase}.{settings.release}"
 
 
 def deliveries(status: LinkStatus) -> Deliveries | None:

@@ -48,15 +48,27 @@ def raise_item(
     return True
 
 
-def end_items(link: PaymentLink, *kinds: str, actor: str, reason: str) -> int:
-    """End every open item of these kinds on the link; return how many it was."""
+def end_items(
+    link: PaymentLink, *kinds: str, actor: str, reason: str, subject: str | None = None
+) -> int:
+    """End the open items of these kinds on the link; return how many it was.
+
+    Args:
+        link: what they belong to. The caller holds its lock.
+        kinds: which of them.
+        actor: who or what ended them.
+        reason: why.
+        subject: only those about this reference.
+    """
     require_locked(link)
+    about = () if subject is None else (AttentionItem.subject == subject,)
     items = db.session.scalars(
         select(AttentionItem)
         .where(
             AttentionItem.link_id == link.id,
             AttentionItem.kind.in_(kinds),
             AttentionItem.state == AttentionState.OPEN,
+            *about,
         )
         .order_by(AttentionItem.id)
         .with_for_update()

@@ -6,18 +6,22 @@ puts the message back; one that ran out after it makes the message DOUBTFUL, and
 repeated once, with the same Message-ID: a lost ticket is worse than a second copy.
 """
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
 import structlog
 from sqlalchemy import and_, func, or_, select, update
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from webapp import mail
 from webapp.core import references
 from webapp.core.states import EmailState
 from webapp.domain.budget import Budget
-from webapp.domain.messages import attention
+from webapp.domain.messages import attention, endings
+from webapp.domain.messages.endings import ACTOR
 from webapp.domain.transaction import database_now, lock, require_locked, step_outside, transaction
 from webapp.domain.transitions import transition
 from webapp.extensions import db, settings
@@ -25,11 +29,9 @@ from webapp.models import EmailMessage, PaymentLink
 
 logger = structlog.get_logger(__name__)
 
-ACTOR = "sweep:ticket_email"
-
-# A server that is away is asked again after 1, 2, 4 … minutes, at most every hour.
-_FIRST_WAIT_S = 60
-_LONGEST_WAIT_S = 3600
+# For so long the end of a try is written again when the database is away, with pauses between.
+_PERSIST_S = 2.0
+_PAUSE_S = 0.25
 
 
 @dataclass(frozen=True)
@@ -54,15 +56,31 @@ class Lease:
 Composer = Callable[[Lease], Letter]
 Step = Callable[[PaymentLink, EmailMessage, str], None]
 
+# What each error of the mail means for the message, and what the log calls it.
+_ENDINGS: Mapping[type[mail.MailError], tuple[str, Step]] = {
+    mail.MailRefusedError: ("email_refused", endings.fail),
+    mail.MailPostponedError: ("email_undelivered", endings.retry_later),
+    mail.MailUnclearError: ("email_undelivered", endings.retry_or_wait),
+    mail.MailUnavailableError: ("mail_unavailable", endings.wait_for_server),
+    mail.MailDoubtfulError: ("email_doubtful", endings.doubt),
+}
+
 
 class LeaseLostError(Exception):
     """Somebody else has taken the message over: we were too slow."""
 
 
-def promise(link: PaymentLink, template: str) -> None:
-    """Queue an email about the link, in this transaction. The same promise cannot be made twice."""
+def promise(link: PaymentLink, template: str, *, to: str | None = None) -> None:
+    """Queue an email about the link, in this transaction. The same promise cannot be made twice.
+
+    Args:
+        link: what it is about.
+        template: the folder of its templates.
+        to: an address in its normal form, where it is not the buyer's that the link knows.
+    """
     require_locked(link)
-    if link.buyer_email is None:
+    address = to or link.buyer_email
+    if address is None:
         attention.raise_item(
             link,
             "email_failed",
@@ -76,7 +94,7 @@ def promise(link: PaymentLink, template: str) -> None:
             link_id=link.id,
             promise=f"{template}:{link.reference}",
             template=template,
-            to_address=link.buyer_email,
+            to_address=address,
         )
     )
 
@@ -96,7 +114,8 @@ def send_due(budget: Budget, composers: Mapping[str, Composer]) -> int:
             break
         budget.rows -= 1
         tried += 1
-        _send(lease, composers)
+        if not _send(lease, composers):
+            break  # the others can wait for the next run: one question to the server is enough
     return tried
 
 
@@ -125,7 +144,7 @@ def _give_up_lease(message_id: int, link_id: int) -> None:
         message = lock(EmailMessage, EmailMessage.id == message_id)
         has_run_out = message.lease_until is not None and message.lease_until < database_now()
         if message.state is EmailState.SENDING and has_run_out:
-            _retry_unless_in_doubt(link, message, "the sender died")
+            endings.retry_unless_in_doubt(link, message, "the sender died")
 
 
 def _lease_one() -> Lease | None:
@@ -156,38 +175,40 @@ def _lease_one() -> Lease | None:
         message.handing_over_at = None
         message.tries += 1
         # Set before anything can fail: whatever becomes of this try, others come first.
-        message.due_at = now + _wait(message.tries)
+        message.due_at = now + endings.wait(message.tries)
         return Lease(message.id, message.link_id, message.reference, message.template, token)
 
 
-def _send(lease: Lease, composers: Mapping[str, Composer]) -> None:
-    """Compose, hand over, and write down what came of it; whatever fails moves its own clock."""
+def _send(lease: Lease, composers: Mapping[str, Composer]) -> bool:
+    """Compose, hand over, and write down what came of it; whatever fails moves its own clock.
+
+    Returns:
+        Whether another message may fare better.
+    """
     log = logger.bind(message=lease.reference, template=lease.template)
     try:
         _hand_over(lease, composers[lease.template](lease))
     except LeaseLostError:
         log.warning("email_lease_lost")
-    except mail.MailRefusedError as error:
-        log.warning("email_refused", reason=str(error))
-        _conclude(lease, _fail, str(error))
-    except mail.MailUndeliveredError as error:
-        log.warning("email_undelivered", reason=str(error))
-        _conclude(lease, _retry_later, str(error))
-    except mail.MailDoubtfulError as error:
-        log.warning("email_doubtful", reason=str(error))
-        _conclude(lease, _doubt, str(error))
+    except mail.MailError as error:
+        name, step = _ENDINGS[type(error)]
+        log.warning(name, reason=str(error))
+        _conclude(lease, step, str(error))
+        return not isinstance(error, mail.MailUnavailableError)
     except Exception as error:
         log.exception("email_failed")
-        _conclude(lease, _retry_unless_in_doubt, f"our code failed ({type(error).__name__})")
+        reason = f"our code failed ({type(error).__name__})"
+        _conclude(lease, endings.retry_unless_in_doubt, reason)
     else:
-        _conclude(lease, _succeed, "")
+        _conclude(lease, endings.succeed, "")
         log.info("email_sent")
+    return True
 
 
 def _hand_over(lease: Lease, letter: Letter) -> None:
     step_outside()
     with mail.transport(settings.mail_url).open(settings.mail_timeout_s) as handover:
-        handover.offer(mail.address_of(settings.mail_from), letter.to)
+        handover.offer(mail.Mailbox.parse(settings.mail_from).address, letter.to)
         _begin_hand_over(lease)
         step_outside()
         handover.deliver(letter.content)
@@ -217,71 +238,27 @@ def _begin_hand_over(lease: Lease) -> None:
 
 
 def _conclude(lease: Lease, step: Step, reason: str) -> None:
-    """Write the end of one try, if the lease is still ours."""
+    """Write the end of one try, if the lease is still ours.
+
+    The server may have the message, and who cannot write that down makes a second copy of it: so a
+    database that is away for a moment is asked again for a moment, with nothing held meanwhile.
+    """
+    begun = time.monotonic()
+    while True:
+        try:
+            _write_end(lease, step, reason)
+        except (OperationalError, InterfaceError, PoolTimeoutError) as error:
+            if time.monotonic() - begun > _PERSIST_S:
+                raise
+            logger.warning("email_end_unwritten", reason=type(error).__name__)
+            time.sleep(_PAUSE_S)
+        else:
+            return
+
+
+def _write_end(lease: Lease, step: Step, reason: str) -> None:
     with transaction():
         link = lock(PaymentLink, PaymentLink.id == lease.link_id)
         message = lock(EmailMessage, EmailMessage.id == lease.message_id)
         if message.lease_token == lease.token:
             step(link, message, reason)
-
-
-def _release(message: EmailMessage) -> None:
-    message.lease_token = message.lease_until = None
-
-
-def _succeed(link: PaymentLink, message: EmailMessage, _reason: str) -> None:
-    transition(message, EmailState.SENT, actor=ACTOR)
-    _release(message)
-    message.sent_at = database_now()
-    message.last_error = None
-    attention.end_items(
-        link, "message_doubtful", "email_failed", actor=ACTOR, reason="the message was sent"
-    )
-
-
-def _retry_unless_in_doubt(link: PaymentLink, message: EmailMessage, reason: str) -> None:
-    step = _retry_later if message.handing_over_at is None else _doubt
-    step(link, message, reason)
-
-
-def _retry_later(link: PaymentLink, message: EmailMessage, reason: str) -> None:
-    """Put the message back into the queue; its next time was set when it was leased."""
-    if message.tries >= settings.mail_tries:
-        _fail(link, message, reason)
-        return
-    transition(message, EmailState.QUEUED, actor=ACTOR)
-    _release(message)
-    message.handing_over_at = None
-    message.last_error = reason
-
-
-def _wait(tries: int) -> timedelta:
-    return timedelta(seconds=min(_FIRST_WAIT_S * 2 ** (tries - 1), _LONGEST_WAIT_S))
-
-
-def _fail(link: PaymentLink, message: EmailMessage, reason: str) -> None:
-    transition(message, EmailState.FAILED, actor=ACTOR, reason=reason[:200])
-    _release(message)
-    message.last_error = reason
-    attention.raise_item(
-        link,
-        "email_failed",
-        "The email with the tickets could not be delivered.",
-        actor=ACTOR,
-        subject=message.reference,
-    )
-
-
-def _doubt(link: PaymentLink, message: EmailMessage, reason: str) -> None:
-    transition(message, EmailState.DOUBTFUL, actor=ACTOR, reason=reason[:200])
-    _release(message)
-    message.last_error = reason
-    message.due_at = database_now() + timedelta(seconds=settings.mail_repeat_after_s)
-    if message.repeats > 0:
-        attention.raise_item(
-            link,
-            "message_doubtful",
-            "The email was handed over twice, and nobody knows whether it arrived.",
-            actor=ACTOR,
-            subject=message.reference,
-        )

@@ -86,11 +86,12 @@ def by_hook_token(provider: str, token: str) -> ProviderAccount:
     Raises:
         NotFoundError: nobody's do.
     """
-    account = db.session.scalar(
-        select(ProviderAccount).where(
-            ProviderAccount.provider == provider, ProviderAccount.hook_token == token
-        )
+    query = select(ProviderAccount).where(
+        ProviderAccount.provider == provider, ProviderAccount.hook_token == token
     )
+    # What cannot be one, such as a NUL that PostgreSQL refuses, is not searched for.
+    is_possible = provider in ADAPTERS and references.is_token(token)
+    account = db.session.scalar(query) if is_possible else None
     if account is None:
         raise NotFoundError("there is no such account")
     return account

@@ -164,6 +164,53 @@ def adopt_checkout(
         transition(attempt, AttemptState.PENDING, actor=actor)
 
 
+def revive(attempt: PaymentAttempt, *, actor: str) -> None:
+    """Go on with an attempt that we had given up as never made, and that the provider has.
+
+    Only while its link is open: of one that has ended the checkout is watched, and no more. The
+    caller holds the locks.
+    """
+    if attempt.state is not AttemptState.FAILED or attempt.link.state is not LinkState.OPEN:
+        return
+    transition(attempt, AttemptState.PENDING, actor=actor)
+    if attempt.is_current and attempt.session.state is SessionState.INTERRUPTED:
+        transition(attempt.session, SessionState.PROCESSING, actor=actor)
+    weigh(attempt.link)
+
+
+def give_up(link: PaymentLink, *, actor: str) -> bool:
+    """End the link's attempts that nobody watches any more, and ask a person what became of them.
+
+    The caller holds the link's lock.
+
+    Returns:
+        False, with nothing changed, while one that could still be paid is watched, or none is left.
+    """
+    require_locked(link)
+    holding = db.session.scalars(
+        select(PaymentAttempt)
+        .where(PaymentAttempt.link_id == link.id, PaymentAttempt.state.in_(MAY_HOLD_MONEY))
+        .order_by(PaymentAttempt.id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).all()
+    if not holding or max(attempt.watch_until for attempt in holding) > database_now():
+        return False
+    for attempt in holding:
+        is_created = attempt.state is AttemptState.CREATED
+        ended = AttemptState.FAILED if is_created else AttemptState.EXPIRED
+        transition(attempt, ended, actor=actor, reason="never readable")
+    weigh(link)
+    attention.raise_item(
+        link,
+        "unverified",
+        "The provider could not be read until the last moment: nobody knows whether it was paid.",
+        actor=actor,
+        subject=link.reference,
+    )
+    return True
+
+
 def interrupt(attempt: PaymentAttempt, reason: str, *, actor: str) -> None:
     """Note on the buyer's sitting that this attempt came to nothing, so that it can be retried."""
     session = attempt.session

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from sqlalchemy import ColumnElement, Exists, ScalarSelect, Select, exists, func, or_, select
 
@@ -156,6 +157,10 @@ def _rules() -> dict[str, Select[str]]:
         ),
         "what the link says of money on its way is not so": links.where(
             link.may_hold_money != _has_live_attempt()
+        ),
+        "nobody watches it any more, and it has not ended": select(PaymentAttempt.reference).where(
+            PaymentAttempt.state.in_(MAY_HOLD_MONEY),
+            PaymentAttempt.watch_until < func.now() - timedelta(days=1),
         ),
         "the audit trail has a gap": links.where(
             or_(

@@ -10,6 +10,10 @@ from webapp.providers.base import Read, Unreadable
 # A provider that cannot be read is asked again after 5, 10, 20 … seconds, at most every 5 minutes.
 _LONGEST_BACKOFF_S = 300
 
+# The last read comes so long before the watch ends: late enough to mean something, and early enough
+# for a sweep that is behind.
+LAST_READ_S = 60
+
 
 @dataclass(frozen=True)
 class Watched:
@@ -26,6 +30,9 @@ def next_check_at(
 ) -> datetime | None:
     """Return when to read again, or None when the attempt is watched no longer.
 
+    Where the pace, or a provider that asks us to wait, would pass the end of the watch, one last
+    read comes shortly before it: money must not lie unseen in the last hour.
+
     Args:
         watched: the attempt as it is after this read; `unreadable_count` includes it.
         read: what was read just now.
@@ -33,15 +40,23 @@ def next_check_at(
         settings: the cadence.
     """
     if isinstance(read, Unreadable):
-        exponent = min(max(watched.unreadable_count - 1, 0), 10)
-        wait = min(settings.check_new_every_s * 2**exponent, _LONGEST_BACKOFF_S)
-        wait = max(wait, min(read.retry_after_s or 0, settings.check_old_every_s))
+        wait = backoff_s(watched.unreadable_count, read, settings)
     elif watched.state is AttemptState.SUCCEEDED:
         wait = settings.check_paid_every_s
     else:
         wait = _by_age((now - watched.created_at).total_seconds(), settings)
     following = now + timedelta(seconds=wait)
-    return following if following < watched.watch_until else None
+    if following < watched.watch_until:
+        return following
+    last = watched.watch_until - timedelta(seconds=LAST_READ_S)
+    return last if last > now else None
+
+
+def backoff_s(count: int, read: Unreadable, settings: Settings) -> float:
+    """Return how long to wait after the n-th unreadable answer in a row, in seconds."""
+    doubled: int = 2 ** min(max(count - 1, 0), 10)
+    wait = min(settings.check_new_every_s * doubled, _LONGEST_BACKOFF_S)
+    return max(wait, min(read.retry_after_s or 0, settings.check_old_every_s))
 
 
 def _by_age(age_s: float, settings: Settings) -> float:

@@ -25,7 +25,13 @@ class Booked(Enum):
     SURPLUS = auto()
 
 
-def take(attempt: PaymentAttempt, payments: tuple[Payment, ...], *, actor: str) -> Booked | None:
+def take(
+    attempt: PaymentAttempt,
+    payments: tuple[Payment, ...],
+    *,
+    actor: str,
+    was_reversed: bool = False,
+) -> Booked | None:
     """Write down money that has not been seen before, and decide what becomes of it.
 
     The caller holds the locks of the link, its event, the session and the attempt.
@@ -34,29 +40,27 @@ def take(attempt: PaymentAttempt, payments: tuple[Payment, ...], *, actor: str) 
         attempt: whose checkout took it.
         payments: every payment that the provider counts on this checkout.
         actor: who asked the provider.
+        was_reversed: the provider has sent it back already; it buys nothing without a person.
 
     Returns:
         What it led to, or None when all of it was known.
     """
-    known = set(
-        db.session.scalars(
-            select(Capture.payment_reference).where(
-                Capture.provider_account_id == attempt.provider_account_id,
-                Capture.payment_reference.in_([payment.reference for payment in payments]),
-            )
-        )
-    )
-    fresh = [_write(attempt, payment) for payment in payments if payment.reference not in known]
+    named = {payment.reference: payment for payment in payments}
+    known = _booked_before(attempt, list(named), actor)
+    fresh = [_write(attempt, named[reference]) for reference in named if reference not in known]
     if not fresh:
         return None
     db.session.flush()
     link = attempt.link
-    if link.state in {LinkState.PAID, LinkState.REFUNDED, LinkState.REVIEW}:
+    if link.state in {LinkState.PAID, LinkState.REFUNDED}:
         for capture in fresh:
             set_aside(link, capture, actor=actor)
         return Booked.SURPLUS
-    if len(fresh) > 1 or fresh[0].money != attempt.money:
-        _hold_mismatched(link, attempt, fresh, actor)
+    if link.state is LinkState.REVIEW:
+        _hold_more(link, fresh, actor)
+        return Booked.HELD
+    if was_reversed or len(fresh) > 1 or fresh[0].money != attempt.money:
+        _hold_mismatched(link, attempt, fresh, actor, was_reversed=was_reversed)
         return Booked.HELD
     if link.state is LinkState.OPEN or _may_be_late(link, fresh[0]):
         fulfil(link, fresh[0], actor=actor)
@@ -83,6 +87,27 @@ def fulfil(link: PaymentLink, capture: Capture, *, actor: str) -> None:
 def announce(after_commit: AfterCommit) -> None:
     """Kick the queue once the tickets are committed. Should it be down, the sweep finds them."""
     after_commit(jobs.kick, jobs.JobName.TICKET_EMAIL)
+
+
+def _booked_before(attempt: PaymentAttempt, references: list[str], actor: str) -> set[str]:
+    """Return which of these payments are written down; ask a person where another's is named."""
+    rows = db.session.execute(
+        select(Capture.payment_reference, Capture.attempt_id).where(
+            Capture.provider_account_id == attempt.provider_account_id,
+            Capture.payment_reference.in_(references),
+        )
+    ).all()
+    others = sorted(row.payment_reference for row in rows if row.attempt_id != attempt.id)
+    if others:
+        attention.raise_item(
+            attempt.link,
+            "mismatch",
+            "The provider names a payment that was booked for another order already.",
+            actor=actor,
+            subject=attempt.reference,
+            sight=", ".join(others)[:500],
+        )
+    return {row.payment_reference for row in rows}
 
 
 def _write(attempt: PaymentAttempt, payment: Payment) -> Capture:
@@ -135,19 +160,39 @@ def _hold_late(link: PaymentLink, actor: str) -> None:
     )
 
 
+def _hold_more(link: PaymentLink, held: list[Capture], actor: str) -> None:
+    """Keep what comes in during a review: it may be the payment that the order waits for."""
+    for capture in held:
+        attention.raise_item(
+            link,
+            "mismatch",
+            f"{capture.money} more came in while somebody is to decide about this order.",
+            actor=actor,
+            subject=capture.subject,
+        )
+
+
 def _hold_mismatched(
-    link: PaymentLink, attempt: PaymentAttempt, held: list[Capture], actor: str
+    link: PaymentLink,
+    attempt: PaymentAttempt,
+    held: list[Capture],
+    actor: str,
+    *,
+    was_reversed: bool,
 ) -> None:
     received = " and ".join(str(capture.money) for capture in held)
+    went_back = ", and was sent back there" if was_reversed else ""
     transition(link, LinkState.REVIEW, actor=actor, attempt=attempt.reference)
     closing.lift(link)
     attention.raise_item(
         link,
         "mismatch",
-        f"{attempt.money} was asked for and {received} came in.",
+        f"{attempt.money} was asked for and {received} came in{went_back}.",
         actor=actor,
         subject=link.reference,
     )
+    if was_reversed and all(capture.money == attempt.money for capture in held):
+        return  # the amount is right: the item about the reversal says the rest
     alerts.raise_once(
         "critical",
         "amount_mismatch",

@@ -4,7 +4,12 @@ No lock is held while a provider is asked. What it says goes through settlement 
 only what the rows then hold decides, under the link's lock: money that came in meanwhile wins.
 """
 
-from dataclasses import dataclass
+import time
+from collections import Counter, deque
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Final
 
 import structlog
 from sqlalchemy import func, select
@@ -12,14 +17,16 @@ from sqlalchemy import func, select
 from webapp.core import clock, references
 from webapp.core.states import MAY_HOLD_MONEY, AttemptState, LinkState
 from webapp.domain.budget import Budget
-from webapp.domain.messages import attention
-from webapp.domain.payments import accounts, attempts, closing, verification
+from webapp.domain.payments import attempts, check_leases, closing
+from webapp.domain.payments.check_leases import Check
+from webapp.domain.payments.outside import Calls
+from webapp.domain.payments.verification import GIVEN_UP, PATIENCE_S, conclude
 from webapp.domain.tickets import capacity
-from webapp.domain.transaction import database_now, lock, lock_some, step_outside, transaction
+from webapp.domain.transaction import lock, lock_some, transaction
 from webapp.domain.transitions import record, transition
 from webapp.extensions import db, settings
 from webapp.models import PaymentAttempt, PaymentLink
-from webapp.providers.base import Unreadable
+from webapp.providers.base import Read, Unreadable
 
 logger = structlog.get_logger(__name__)
 
@@ -28,38 +35,96 @@ ACTOR = "sweep:closing"
 # An account that cannot be read for hours should not be asked every few seconds.
 _LONGEST_WAIT_S = 300
 
+# The part of its lease that a step may spend on calls; the rest is for writing down what they said.
+_SHARE: Final = 0.75
+
+# While some links are being closed, others become due: how often a run looks for them, in seconds.
+_LOOK_AGAIN_S: Final = 0.5
+
 
 @dataclass(frozen=True)
 class _Lease:
     link_id: int
+    account_id: int
     token: str
 
 
+@dataclass(frozen=True)
+class _Watched:
+    """A watched attempt, and the checkout that is closed before it is read, if there is one."""
+
+    check: Check
+    checkout_id: str | None
+
+
+@dataclass(eq=False)
+class _Step:
+    """One link on its way to its end: what is still to be read, and how that went until now."""
+
+    lease: _Lease
+    ends_at: float
+    to_read: deque[_Watched] = field(default_factory=deque)
+    running: int = 0
+    is_readable: bool = True
+
+    @property
+    def is_over(self) -> bool:
+        """Whether everything was read, or the time is up."""
+        return not (self.running or self.to_read) or time.monotonic() >= self.ends_at
+
+    def note(self, read: Read) -> None:
+        """Take in one answer. A silent provider is spared the questions that were not asked yet."""
+        self.running -= 1
+        self.is_readable = self.is_readable and not isinstance(read, Unreadable)
+        if isinstance(read, Unreadable) and read.is_silent:
+            self.to_read.clear()
+
+
+_Asked = tuple[_Step, Check]
+
+
 def run_due(budget: Budget) -> int:
-    """Take one step with every link whose closing is due; return with how many."""
-    steps = 0
-    while not budget.is_spent:
-        lease = _lease_one()
-        if lease is None:
-            break
-        budget.rows -= 1
-        steps += 1
-        try:
-            _step(lease)
-        except Exception:
-            # The lease has moved this link's clock: it does not stand in the others' way.
-            logger.exception("closing_failed", link_id=lease.link_id)
-    return steps
+    """Take one step with every link whose closing is due, side by side; return with how many.
+
+    A step ends before its lease does, whatever the provider does. Otherwise the next worker would
+    begin where this one began, and nobody would count how often that came to nothing.
+    """
+    taken = 0
+    steps: list[_Step] = []
+    with Calls[_Asked, Read]() as calls:
+        while True:
+            while not budget.is_spent and calls.room > 0:
+                lease = _lease_one(_busy(steps))
+                if lease is None:
+                    break
+                budget.rows -= 1
+                taken += 1
+                steps += _begin(lease)
+                _ask(steps, calls)
+            if not steps:
+                return taken
+            for (step, check), answer in calls.ended(wait_s=_LOOK_AGAIN_S):
+                read = answer if answer is not None else GIVEN_UP
+                step.note(conclude(check, read, actor=ACTOR).read)
+            for step in [step for step in steps if step.is_over]:
+                steps.remove(step)
+                _end(step)
+            _ask(steps, calls)
 
 
-def _lease_one() -> _Lease | None:
-    """Take the next due link; should we die, it is due again when the lease runs out."""
+def _lease_one(busy: Collection[int] = ()) -> _Lease | None:
+    """Take the next due link; should we die, it is due again when the lease runs out.
+
+    Args:
+        busy: accounts whose links wait, because enough of them are being closed.
+    """
     token = references.token()
     with transaction():
         due = lock_some(
             PaymentLink,
             PaymentLink.closing_for.is_not(None),
             PaymentLink.closing_due_at <= func.now(),
+            PaymentLink.provider_account_id.not_in(busy),
             by=PaymentLink.closing_due_at,
             limit=1,
         )
@@ -68,46 +133,81 @@ def _lease_one() -> _Lease | None:
         (link,) = due
         link.closing_lease_token = token
         closing.postpone(link, settings.closing_lease_s)
-        return _Lease(link.id, token)
+        return _Lease(link.id, link.provider_account_id, token)
 
 
-def _step(lease: _Lease) -> None:
-    watched = db.session.scalars(
-        select(PaymentAttempt.reference)
+def _busy(steps: list[_Step]) -> set[int]:
+    """Return the accounts that have as many calls before them as they may have at once."""
+    calls: Counter[int] = Counter()
+    for step in steps:
+        calls[step.lease.account_id] += step.running + len(step.to_read)
+    return {account for account, count in calls.items() if count >= settings.check_per_account}
+
+
+def _begin(lease: _Lease) -> list[_Step]:
+    """Look up what is to be closed and read; return the step, or none where that failed."""
+    step = _Step(lease, time.monotonic() + settings.closing_lease_s * _SHARE)
+    query = (
+        select(PaymentAttempt)
         .where(
             PaymentAttempt.link_id == lease.link_id,
             PaymentAttempt.watch_until > func.now(),
             PaymentAttempt.state != AttemptState.SUCCEEDED,
         )
         .order_by(PaymentAttempt.id)
-    ).all()
-    is_readable = True
-    for reference in watched:
-        _close(reference)
-        read = verification.read_and_settle(reference, actor=ACTOR).read
-        is_readable = is_readable and not isinstance(read, Unreadable)
-    _finish(lease, is_readable=is_readable)
+        .execution_options(populate_existing=True)
+    )
+    try:
+        for attempt in db.session.scalars(query):
+            checkout_id = attempt.checkout_id if attempt.state in MAY_HOLD_MONEY else None
+            step.to_read.append(_Watched(check_leases.check_of(attempt), checkout_id))
+    except Exception:
+        # The lease has moved this link's clock: it does not stand in the others' way.
+        logger.exception("closing_failed", link_id=lease.link_id)
+        return []
+    return [step]
 
 
-def _close(reference: str) -> None:
+def _ask(steps: list[_Step], calls: Calls[_Asked, Read]) -> None:
+    """Begin as many calls as there is room for."""
+    for step in steps:
+        while step.to_read and calls.room_of(step.to_read[0].check.account_id) > 0:
+            watched = step.to_read.popleft()
+            check = watched.check
+            step.running += 1
+            calls.start(
+                check.account_id,
+                (step, check),
+                partial(_close_and_read, watched),
+                within_s=2 * check.timeout_s + PATIENCE_S,
+            )
+
+
+def _close_and_read(watched: _Watched) -> Read:
     """Ask that nobody can pay this checkout any more. Only the read that follows tells the truth.
 
     Where that cannot even be asked, such as with credentials of a lost key, the read fails too, and
     the link waits as with any other account that cannot be read.
     """
-    query = select(PaymentAttempt).where(PaymentAttempt.reference == reference)
-    attempt = db.session.scalars(query.execution_options(populate_existing=True)).one()
-    checkout_id = attempt.checkout_id
-    if checkout_id is None or attempt.state not in MAY_HOLD_MONEY:
-        return
+    check = watched.check
+    if watched.checkout_id is not None and check.connection is not None:
+        try:
+            answer = check.connection.close(watched.checkout_id, timeout_s=check.timeout_s)
+        except Exception:
+            logger.exception("close_failed", attempt=check.reference)
+        else:
+            logger.info("checkout_closed", attempt=check.reference, answer=answer.value)
+    return check.read()
+
+
+def _end(step: _Step) -> None:
+    """Write down what came of a step."""
+    was_all_read = not (step.running or step.to_read)
     try:
-        connection = accounts.connection(attempt.provider_account)
-        step_outside()
-        answer = connection.close(checkout_id, timeout_s=settings.provider_timeout_s)
+        _finish(step.lease, is_readable=step.is_readable and was_all_read)
     except Exception:
-        logger.exception("close_failed", attempt=reference)
-    else:
-        logger.info("checkout_closed", attempt=reference, answer=answer.value)
+        # The lease has moved this link's clock: it does not stand in the others' way.
+        logger.exception("closing_failed", link_id=step.lease.link_id)
 
 
 def _finish(lease: _Lease, *, is_readable: bool) -> None:
@@ -150,27 +250,9 @@ def _retry_or_lift(link: PaymentLink) -> None:
 
 def _wait_or_give_up(link: PaymentLink) -> None:
     """A link past its end waits as long as its money could still be there: never silently lost."""
-    holding = db.session.scalars(
-        select(PaymentAttempt)
-        .where(PaymentAttempt.link_id == link.id, PaymentAttempt.state.in_(MAY_HOLD_MONEY))
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    ).all()
-    if not holding or max(attempt.watch_until for attempt in holding) > database_now():
-        link.closing_failures += 1
-        wait = settings.closing_retry_s * 2 ** min(link.closing_failures - 1, 8)
-        closing.postpone(link, min(wait, _LONGEST_WAIT_S))
+    if attempts.give_up(link, actor=ACTOR):
+        _take_the_edge(link)
         return
-    for attempt in holding:
-        is_created = attempt.state is AttemptState.CREATED
-        ended = AttemptState.FAILED if is_created else AttemptState.EXPIRED
-        transition(attempt, ended, actor=ACTOR, reason="never readable")
-    attempts.weigh(link)
-    _take_the_edge(link)
-    attention.raise_item(
-        link,
-        "unverified",
-        "The provider could not be read until the last moment: nobody knows whether it was paid.",
-        actor=ACTOR,
-        subject=link.reference,
-    )
+    link.closing_failures += 1
+    wait = settings.closing_retry_s * 2 ** min(link.closing_failures - 1, 8)
+    closing.postpone(link, min(wait, _LONGEST_WAIT_S))

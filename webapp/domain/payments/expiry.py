@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import func
+from sqlalchemy import func, select
 
-from webapp.core.states import LinkState
+from webapp.core.states import MAY_HOLD_MONEY, LinkState
 from webapp.domain.budget import Budget
-from webapp.domain.payments import closing, closing_rounds
+from webapp.domain.payments import attempts, closing, closing_rounds
 from webapp.domain.transaction import lock_some, transaction
 from webapp.domain.transitions import transition_many
-from webapp.models import PaymentLink
+from webapp.models import PaymentAttempt, PaymentLink
 
 ACTOR = "sweep:expiry"
 
@@ -26,6 +26,7 @@ class Summary:
 
     expired: int = 0
     marked: int = 0
+    given_up: int = 0
     closing_steps: int = 0
 
 
@@ -43,6 +44,12 @@ def run_due(budget: Budget) -> Summary:
         summary.marked += marked
         budget.rows -= marked
         if marked < _MARKED_AT_ONCE:
+            break
+    while not budget.is_spent:
+        given_up = _give_up_unwatched(min(_MARKED_AT_ONCE, budget.rows))
+        summary.given_up += given_up
+        budget.rows -= given_up
+        if given_up < _MARKED_AT_ONCE:
             break
     summary.closing_steps = closing_rounds.run_due(budget)
     return summary
@@ -79,3 +86,24 @@ def _mark_overdue(limit: int) -> int:
         for link in overdue:
             closing.mark(link, closing.EXPIRY, actor=ACTOR)
     return len(overdue)
+
+
+def _give_up_unwatched(limit: int) -> int:
+    """End attempts that were never readable, on links that have ended or were paid otherwise.
+
+    Those of an open link are its closing's business.
+    """
+    with transaction():
+        unwatched = lock_some(
+            PaymentLink,
+            PaymentLink.state != LinkState.OPEN,
+            PaymentLink.id.in_(
+                select(PaymentAttempt.link_id).where(
+                    PaymentAttempt.state.in_(MAY_HOLD_MONEY),
+                    PaymentAttempt.watch_until <= func.now(),
+                )
+            ),
+            by=PaymentLink.id,
+            limit=limit,
+        )
+        return sum(attempts.give_up(link, actor=ACTOR) for link in unwatched)

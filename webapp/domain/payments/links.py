@@ -6,7 +6,7 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import ColumnElement, func, or_, select
 
 from webapp import jobs
 from webapp.core import clock, references, text
@@ -178,6 +178,10 @@ def by_code(code: str) -> PaymentLink:
 def _check_reference(reference: str) -> None:
     if not _REFERENCE.fullmatch(reference):
         raise InvalidInputError("reference", "must be 1 to 32 letters, digits and hyphens")
+    if references.clean_link_code(reference) is not None:
+        raise InvalidInputError("reference", "looks like a link's code: make it longer or shorter")
+    # Two who want the same one at once come in here one after the other.
+    db.session.execute(select(func.pg_advisory_xact_lock(func.hashtext(f"link:{reference}"))))
     known = select(PaymentLink.id).where(PaymentLink.reference == reference)
     if db.session.scalar(known) is not None:
         raise InvalidInputError("reference", f"{reference!r} is taken")

@@ -1,6 +1,7 @@
 """Provider notices: stored once, and turned into a wish to read. They decide nothing."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 
 import structlog
 from sqlalchemy import ColumnElement, func, select, update
@@ -15,6 +16,9 @@ from webapp.models import PaymentAttempt, ProviderAccount, ProviderNotice
 from webapp.providers.base import Hint
 
 logger = structlog.get_logger(__name__)
+
+# Long enough to read a provider that is away at the moment it told us.
+_WATCHED_AGAIN_FOR = timedelta(days=1)
 
 
 def receive(provider: str, token: str, headers: Mapping[str, str], body: bytes) -> bool:
@@ -73,7 +77,13 @@ def _pull_forward(account: ProviderAccount, hint: Hint) -> int | None:
             db.session.execute(
                 update(PaymentAttempt)
                 .where(PaymentAttempt.id == attempt_id)
-                .values(next_check_at=func.now())
+                .values(
+                    next_check_at=func.now(),
+                    # Also where the watch is over: who tells us something is worth a read.
+                    watch_until=func.greatest(
+                        PaymentAttempt.watch_until, func.now() + _WATCHED_AGAIN_FOR
+                    ),
+                )
             )
             return attempt_id
     return None

@@ -3,17 +3,33 @@
 import hashlib
 from datetime import timedelta
 
+from itsdangerous import Signer
 from sqlalchemy import func, select
 
 from webapp.core import references
-from webapp.core.states import SESSION_OPEN, SessionState
+from webapp.core.states import SESSION_OPEN, CaptureState, SessionState
 from webapp.domain.transaction import database_now, lock, require_locked, transaction
 from webapp.domain.transitions import transition_many
 from webapp.extensions import db, settings
-from webapp.models import PaymentLink, PaymentSession
+from webapp.models import Capture, PaymentAttempt, PaymentLink, PaymentSession
 
 # Rows that one statement of the clean-up moves; small enough to keep nobody waiting.
 _BATCH = 500
+
+
+def new_token(code: str) -> str:
+    """Return a token for the cookie of a browser that looks at a link and has none yet.
+
+    It is given out with the page and not with the answer to "Pay": that answer may never arrive, or
+    a double click may leave the browser with another one, and the buyer with a payment that is
+    nobody's. The signature keeps out tokens that we did not make.
+    """
+    return _signer(code).sign(references.token()).decode()
+
+
+def is_token(code: str, token: str | None) -> bool:
+    """Whether we made this token for this link."""
+    return token is not None and _signer(code).validate(token)
 
 
 def start(link: PaymentLink, token: str | None) -> tuple[PaymentSession, str]:
@@ -26,7 +42,9 @@ def start(link: PaymentLink, token: str | None) -> tuple[PaymentSession, str]:
         The session, and the token for the buyer's cookie: it is nowhere else in clear.
     """
     require_locked(link)
-    if token is not None:
+    if token is None or not is_token(link.code, token):
+        token = new_token(link.code)
+    else:
         known = db.session.scalar(
             select(PaymentSession.id).where(
                 PaymentSession.link_id == link.id,
@@ -38,7 +56,8 @@ def start(link: PaymentLink, token: str | None) -> tuple[PaymentSession, str]:
         )
         if known is not None:
             return lock(PaymentSession, PaymentSession.id == known), token
-    token = references.token()
+        if _is_used(link, token):
+            token = new_token(link.code)
     session = PaymentSession(
         link=link,
         token_hash=token_hash(token),
@@ -49,12 +68,38 @@ def start(link: PaymentLink, token: str | None) -> tuple[PaymentSession, str]:
     return session, token
 
 
-def is_buyers(link_id: int, token: str | None) -> bool:
-    """Say whether the browser that holds this token has sat at this link."""
+def is_paying(link_id: int, token: str | None) -> bool:
+    """Say whether the browser that holds this token has begun the link's current attempt."""
     if token is None:
         return False
-    query = select(PaymentSession.id).where(
-        PaymentSession.link_id == link_id, PaymentSession.token_hash == token_hash(token)
+    query = (
+        select(PaymentSession.id)
+        .join(PaymentAttempt, PaymentAttempt.session_id == PaymentSession.id)
+        .where(
+            PaymentAttempt.link_id == link_id,
+            PaymentAttempt.is_current,
+            PaymentSession.token_hash == token_hash(token),
+        )
+    )
+    return db.session.scalar(query) is not None
+
+
+def has_paid(link_id: int, token: str | None) -> bool:
+    """Say whether the link was paid from the browser that holds this token.
+
+    To have pressed "Pay" is not enough: whoever has the code can do that.
+    """
+    if token is None:
+        return False
+    query = (
+        select(PaymentSession.id)
+        .join(PaymentAttempt, PaymentAttempt.session_id == PaymentSession.id)
+        .join(Capture, Capture.attempt_id == PaymentAttempt.id)
+        .where(
+            Capture.link_id == link_id,
+            Capture.state == CaptureState.FULFILS,
+            PaymentSession.token_hash == token_hash(token),
+        )
     )
     return db.session.scalar(query.limit(1)) is not None
 
@@ -82,3 +127,14 @@ def expire_due() -> int:
 def token_hash(token: str) -> str:
     """Return what is stored of a token: enough to know it again, not enough to use it."""
     return hashlib.sha256(token.encode()).hexdigest()
+
+
+def _is_used(link: PaymentLink, token: str) -> bool:
+    query = select(PaymentSession.id).where(
+        PaymentSession.link_id == link.id, PaymentSession.token_hash == token_hash(token)
+    )
+    return db.session.scalar(query.limit(1)) is not None
+
+
+def _signer(code: str) -> Signer:
+    return Signer(settings.secret_key.get_secret_value(), salt=f"sitting:{code}")

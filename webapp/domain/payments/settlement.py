@@ -22,6 +22,12 @@ from webapp.providers.base import Observation, ProviderState
 logger = structlog.get_logger(__name__)
 
 
+# A checkout of which the provider says this can be paid from now on.
+_STILL_PAYABLE = frozenset(
+    {ProviderState.OPEN, ProviderState.PROCESSING, ProviderState.ATTEMPT_FAILED}
+)
+
+
 class Outcome(StrEnum):
     """What an observation changed."""
 
@@ -145,6 +151,8 @@ def _settle(attempt: PaymentAttempt, observation: Observation, actor: str) -> Ou
         attempts.adopt_checkout(
             attempt, observation.checkout_id, observation.checkout_url, actor=actor
         )
+        if observation.state in _STILL_PAYABLE:
+            attempts.revive(attempt, actor=actor)
     match observation.state:
         case ProviderState.OPEN | ProviderState.PROCESSING:
             return Outcome.OPENED if was_unknown else Outcome.NOTHING_NEW
@@ -177,7 +185,9 @@ def _end(attempt: PaymentAttempt, to: AttemptState, actor: str, reason: str | No
 
 def _note_reversal(attempt: PaymentAttempt, observation: Observation, actor: str) -> Outcome:
     """Money went back at the provider. Tickets stay until a person voids them."""
-    outcome = _book(attempt, observation, actor) if observation.payments else Outcome.REVERSED
+    outcome = Outcome.REVERSED
+    if observation.payments:
+        outcome = _book(attempt, observation, actor, was_reversed=True)
     is_news = attention.raise_item(
         attempt.link,
         "reversed",
@@ -189,9 +199,11 @@ def _note_reversal(attempt: PaymentAttempt, observation: Observation, actor: str
     return Outcome.REVERSED if is_news else outcome
 
 
-def _book(attempt: PaymentAttempt, observation: Observation, actor: str) -> Outcome:
+def _book(
+    attempt: PaymentAttempt, observation: Observation, actor: str, *, was_reversed: bool = False
+) -> Outcome:
     """Write down money that was taken, and end the attempt and the buyer's sitting as paid."""
-    booked = captures.take(attempt, observation.payments, actor=actor)
+    booked = captures.take(attempt, observation.payments, actor=actor, was_reversed=was_reversed)
     if booked is None:
         return Outcome.NOTHING_NEW
     if attempt.state is not AttemptState.SUCCEEDED:

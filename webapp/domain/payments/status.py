@@ -1,6 +1,6 @@
 """What a buyer's page needs to know of a link, read in one small query and without any object."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import func, select
@@ -68,6 +68,8 @@ class Deliveries:
     emails_sent: int
     emails_waiting: int
     emails_failed: int
+    # Since the first of those that wait was promised; 0 where none waits.
+    waiting_s: float = field(default=0, compare=False)
 
     @property
     def is_settled(self) -> bool:
@@ -139,18 +141,19 @@ def deliveries(link_id: int) -> Deliveries:
     tickets = select(func.count()).where(
         Ticket.link_id == link_id, Ticket.state != TicketState.VOID
     )
-    by_state = dict(
-        db.session.execute(
-            select(EmailMessage.state, func.count())
-            .where(EmailMessage.link_id == link_id)
-            .group_by(EmailMessage.state)
-        ).all()
-    )
+    age = func.extract("epoch", func.clock_timestamp() - func.min(EmailMessage.created_at))
+    rows = db.session.execute(
+        select(EmailMessage.state, func.count(), age)
+        .where(EmailMessage.link_id == link_id)
+        .group_by(EmailMessage.state)
+    ).all()
+    by_state = {state: count for state, count, _ in rows}
     return Deliveries(
         tickets=db.session.scalars(tickets).one(),
         emails_sent=by_state.get(EmailState.SENT, 0),
         emails_waiting=sum(by_state.get(state, 0) for state in _UNSETTLED),
         emails_failed=by_state.get(EmailState.FAILED, 0),
+        waiting_s=max((float(waits) for state, _, waits in rows if state in _UNSETTLED), default=0),
     )
 
 

@@ -1,46 +1,39 @@
 """Verification: every payment is what its provider says when asked."""
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from typing import Final
 
 import structlog
-from sqlalchemy import ColumnElement, case, func, or_, select, update
+from sqlalchemy import select
 
-from webapp.core import references
 from webapp.core.errors import NotFoundError
 from webapp.domain.budget import Budget
-from webapp.domain.payments import accounts, attempts, cadence, settlement
+from webapp.domain.payments import attempts, cadence, check_leases, settlement
+from webapp.domain.payments.check_leases import Check
+from webapp.domain.payments.outside import Calls
 from webapp.domain.payments.settlement import Outcome
-from webapp.domain.transaction import database_now, step_outside, transaction
+from webapp.domain.transaction import step_outside
 from webapp.extensions import db, settings
 from webapp.models import PaymentAttempt
-from webapp.providers.base import Found, Handle, Missing, Read, Unreadable
-from webapp.providers.connection import Connection
+from webapp.providers.base import Found, Missing, Read, Unreadable
 
 logger = structlog.get_logger(__name__)
 
 ACTOR = "sweep:verification"
 
-# How many attempts one lease takes: a few rounds for every thread.
-_BATCH = 200
+# While some are being read, others become due: how often a run looks for them, in seconds.
+_LOOK_AGAIN_S: Final = 0.5
 
+# A read keeps its own deadline. One that does not, because a name is long in being resolved, is
+# given up so many seconds after it.
+PATIENCE_S: Final = 3.0
 
-@dataclass(frozen=True)
-class Check:
-    """One attempt to be read now, leased so that nobody else reads it meanwhile."""
+GIVEN_UP: Final = Unreadable("no end in sight", is_silent=True)
 
-    handle: Handle
-    token: str
-    # None where our own row cannot be used, such as credentials of a lost key.
-    connection: Connection | None
-    timeout_s: float
-
-    @property
-    def reference(self) -> str:
-        """The attempt's."""
-        return self.handle.reference
+# After so many calls in a row without an answer the others of the account are spared them.
+_SILENT_IN_A_ROW: Final = 3
 
 
 @dataclass(frozen=True)
@@ -95,24 +88,26 @@ def run_due(budget: Budget, *, actor: str = ACTOR, told: Told | None = None) -> 
         told: is called with each conclusion as it is reached.
     """
     summary = Summary()
-    with ThreadPoolExecutor(settings.check_side_by_side, "read") as readers:
-        while not budget.is_spent:
-            checks = _lease(
-                PaymentAttempt.next_check_at <= func.now(),
-                PaymentAttempt.watch_until > func.now(),
-                limit=min(_BATCH, budget.rows),
-            )
-            if not checks:
-                break
-            budget.rows -= len(checks)
-            step_outside()
-            for check, read in _read_side_by_side(readers, checks):
-                conclusion = _conclude(check, read, actor)
-                _give_back(check, conclusion.read)
+    health = _Health()
+    with Calls[Check, Read]() as calls:
+        while True:
+            if not budget.is_spent and calls.room > 0:
+                rooms = calls.rooms | dict.fromkeys(health.resting, 0)
+                limit = min(calls.room, budget.rows)
+                for check in check_leases.take_due(limit=limit, rooms=rooms):
+                    budget.rows -= 1
+                    within_s = check.timeout_s + PATIENCE_S
+                    calls.start(check.account_id, check, check.read, within_s=within_s)
+            if calls.is_idle:
+                return summary
+            for check, answer in calls.ended(wait_s=_LOOK_AGAIN_S):
+                read = answer if answer is not None else GIVEN_UP
+                conclusion = conclude(check, read, actor=actor)
+                count = check_leases.give_back(check, conclusion.read)
+                health.note(check, read, count)
                 summary.count(conclusion)
                 if told is not None:
                     told(conclusion)
-    return summary
 
 
 def run_one(reference: str, *, actor: str) -> Conclusion | None:
@@ -124,11 +119,11 @@ def run_one(reference: str, *, actor: str) -> Conclusion | None:
     Raises:
         NotFoundError: there is no such attempt.
     """
-    checks = _lease(PaymentAttempt.reference == reference, limit=1)
-    if checks:
+    check = check_leases.take(reference)
+    if check is not None:
         step_outside()
-        conclusion = _conclude(checks[0], _read(checks[0]), actor)
-        _give_back(checks[0], conclusion.read)
+        conclusion = conclude(check, check.read(), actor=actor)
+        check_leases.give_back(check, conclusion.read)
         return conclusion
     query = select(PaymentAttempt.id).where(PaymentAttempt.reference == reference)
     if db.session.scalar(query) is None:
@@ -136,85 +131,34 @@ def run_one(reference: str, *, actor: str) -> Conclusion | None:
     return None
 
 
-def read_and_settle(reference: str, *, actor: str) -> Conclusion:
-    """Read one attempt without a lease and without touching its clock, for closing.
+class _Health:
+    """Which accounts have answered during one run.
 
-    Somebody else may read it at the same moment: settling twice changes nothing.
-
-    Raises:
-        NotFoundError: there is no such attempt.
+    An account that is silent, or asks us to wait, rests: the next times of its attempts say so, for
+    every other run too, and this one takes no more of them.
     """
-    attempt = db.session.scalar(select(PaymentAttempt).where(PaymentAttempt.reference == reference))
-    if attempt is None:
-        raise NotFoundError(f"there is no attempt {reference}")
-    check = _check_of(attempt, token="")
-    step_outside()
-    return _conclude(check, _read(check), actor)
+
+    def __init__(self) -> None:
+        self._silent: Counter[int] = Counter()
+        self.resting: set[int] = set()
+
+    def note(self, check: Check, read: Read, count: int) -> None:
+        """Take in one read; `count` is how often in a row this attempt was unreadable."""
+        account_id = check.account_id
+        if not isinstance(read, Unreadable) or not (read.is_silent or read.retry_after_s):
+            self._silent[account_id] = 0
+            return
+        self._silent[account_id] += 1
+        is_enough = self._silent[account_id] >= _SILENT_IN_A_ROW
+        if account_id not in self.resting and (is_enough or read.retry_after_s):
+            self.resting.add(account_id)
+            seconds = cadence.backoff_s(count, read, settings)
+            check_leases.postpone_others(check, seconds=seconds, count=count)
+            logger.warning("account_rests", account_id=account_id, seconds=seconds)
 
 
-def _lease(*where: ColumnElement[bool], limit: int) -> list[Check]:
-    """Take attempts for ourselves, and move their clocks: a row that fails cannot come first again.
-
-    Should we die, they are due again when the lease runs out, which is longer than a read may take.
-    """
-    token = references.token()
-    lease_until = func.now() + timedelta(seconds=settings.check_lease_s)
-    is_free = or_(
-        PaymentAttempt.check_lease_until.is_(None), PaymentAttempt.check_lease_until < func.now()
-    )
-    with transaction():
-        due = (
-            select(PaymentAttempt.id)
-            .where(is_free, *where)
-            .order_by(PaymentAttempt.next_check_at)
-            .limit(limit)
-            .with_for_update(skip_locked=True)
-            .cte("due")
-        )
-        leased = db.session.scalars(
-            update(PaymentAttempt)
-            .where(PaymentAttempt.id == due.c.id)
-            .values(
-                check_lease_token=token,
-                check_lease_until=lease_until,
-                next_check_at=lease_until,
-            )
-            .returning(PaymentAttempt)
-            .execution_options(populate_existing=True, synchronize_session=False)
-        ).all()
-    return [_check_of(attempt, token) for attempt in leased]
-
-
-def _check_of(attempt: PaymentAttempt, token: str) -> Check:
-    connection = None
-    try:
-        connection = accounts.connection(attempt.provider_account)
-    except Exception:
-        logger.exception("credentials_unusable", attempt=attempt.reference)
-    handle = Handle(attempt.reference, attempt.checkout_id)
-    return Check(handle, token, connection, settings.provider_timeout_s)
-
-
-def _read_side_by_side(
-    readers: ThreadPoolExecutor, checks: list[Check]
-) -> Iterator[tuple[Check, Read]]:
-    reads = {readers.submit(_read, check): check for check in checks}
-    for done in as_completed(reads):
-        yield reads[done], done.result()
-
-
-def _read(check: Check) -> Read:
-    """Ask the provider. An adapter that trips over an answer must not take the others with it."""
-    try:
-        if check.connection is None:
-            return Unreadable("the account's credentials cannot be used")
-        return check.connection.read(check.handle, timeout_s=check.timeout_s)
-    except Exception as error:
-        logger.exception("adapter_failed", attempt=check.reference)
-        return Unreadable(f"our adapter failed ({type(error).__name__})")
-
-
-def _conclude(check: Check, read: Read, actor: str) -> Conclusion:
+def conclude(check: Check, read: Read, *, actor: str) -> Conclusion:
+    """Settle what was read of an attempt; what cannot be settled counts as unreadable."""
     outcome = None
     try:
         outcome = _settle(check.reference, read, actor)
@@ -234,51 +178,3 @@ def _settle(reference: str, read: Read, actor: str) -> Outcome | None:
         case Unreadable(reason):
             logger.warning("unreadable", attempt=reference, reason=reason)
     return None
-
-
-def _give_back(check: Check, read: Read) -> None:
-    """End the lease and set the attempt's clock, unless somebody pulled it forward meanwhile."""
-    is_unreadable = isinstance(read, Unreadable)
-    with transaction():
-        attempt = db.session.scalar(
-            select(PaymentAttempt)
-            .where(PaymentAttempt.reference == check.reference)
-            .execution_options(populate_existing=True)
-        )
-        if attempt is None or attempt.check_lease_token != check.token:
-            return
-        count = attempt.unreadable_count + 1 if is_unreadable else 0
-        now = database_now()
-        following = cadence.next_check_at(
-            cadence.Watched(attempt.state, attempt.created_at, attempt.watch_until, count),
-            read,
-            now=now,
-            settings=settings,
-        )
-        was_pulled = PaymentAttempt.next_check_at < PaymentAttempt.check_lease_until
-        db.session.execute(
-            update(PaymentAttempt)
-            .where(
-                PaymentAttempt.id == attempt.id,
-                PaymentAttempt.check_lease_token == check.token,
-            )
-            .values(
-                next_check_at=case((was_pulled, PaymentAttempt.next_check_at), else_=following),
-                check_lease_token=None,
-                check_lease_until=None,
-                unreadable_count=count,
-                last_read_at=now,
-                last_read=_word(read),
-            )
-            .execution_options(synchronize_session=False)
-        )
-
-
-def _word(read: Read) -> str:
-    match read:
-        case Found(observation):
-            return observation.raw_state[:100]
-        case Missing():
-            return "missing"
-        case Unreadable(reason):
-            return f"unreadable: {reason}"[:100]

@@ -1,0 +1,234 @@
+"""Which attempts are read next: taken under a lease, given back with their next time."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
+from sqlalchemy import CTE, ColumnElement, Select, case, func, or_, select, update
+from sqlalchemy.orm import InstrumentedAttribute
+
+from webapp.core import references
+from webapp.domain.payments import accounts, cadence
+from webapp.domain.transaction import database_now, transaction
+from webapp.extensions import db, settings
+from webapp.models import PaymentAttempt
+from webapp.providers.base import Found, Handle, Missing, Read, Unreadable
+from webapp.providers.connection import Connection
+
+logger = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Check:
+    """One attempt to be read now, leased so that nobody else reads it meanwhile."""
+
+    handle: Handle
+    token: str
+    account_id: int
+    # None where our own row cannot be used, such as credentials of a lost key.
+    connection: Connection | None
+    timeout_s: float
+
+    @property
+    def reference(self) -> str:
+        """The attempt's."""
+        return self.handle.reference
+
+    def read(self) -> Read:
+        """Ask the provider. An adapter that trips over an answer must not take others with it."""
+        try:
+            if self.connection is None:
+                return Unreadable("the account's credentials cannot be used")
+            return self.connection.read(self.handle, timeout_s=self.timeout_s)
+        except Exception as error:
+            logger.exception("adapter_failed", attempt=self.reference)
+            return Unreadable(f"our adapter failed ({type(error).__name__})")
+
+
+def check_of(attempt: PaymentAttempt, *, token: str = "") -> Check:
+    """Return what is needed to read an attempt: plain values that outlive the transaction."""
+    connection = None
+    try:
+        connection = accounts.connection(attempt.provider_account)
+    except Exception:
+        logger.exception("credentials_unusable", attempt=attempt.reference)
+    handle = Handle(attempt.reference, attempt.checkout_id)
+    account_id = attempt.provider_account_id
+    return Check(handle, token, account_id, connection, settings.provider_timeout_s)
+
+
+def take_due(*, limit: int, rooms: Mapping[int, int]) -> list[Check]:
+    """Lease what is due, taking turns between the accounts.
+
+    The places are counted over a snapshot, and what was leased since is passed over: a turn may
+    then be shorter for an account, and never longer.
+
+    Args:
+        limit: how many at most.
+        rooms: how many at most of an account; of one that is not named, `check_per_account`.
+    """
+    is_due = (
+        _is_free(),
+        PaymentAttempt.next_check_at <= func.now(),
+        PaymentAttempt.watch_until > func.now(),
+    )
+    account: InstrumentedAttribute[int] = PaymentAttempt.provider_account_id
+    most = settings.check_per_account
+    place = func.row_number().over(partition_by=account, order_by=PaymentAttempt.next_check_at)
+    turns = select(PaymentAttempt.id, place.label("place")).where(*is_due).cte("turns")
+    room = case(dict(rooms), value=account, else_=most) if rooms else most
+    return _lease(
+        select(PaymentAttempt.id)
+        .join(turns, turns.c.id == PaymentAttempt.id)
+        # Asked again of the row itself: PostgreSQL looks at it anew when it has the lock.
+        .where(*is_due, turns.c.place <= room)
+        .order_by(turns.c.place, PaymentAttempt.next_check_at)
+        .limit(limit)
+    )
+
+
+def take(reference: str) -> Check | None:
+    """Lease one attempt, whatever its clock says, unless somebody is reading it."""
+    query = select(PaymentAttempt.id).where(PaymentAttempt.reference == reference, _is_free())
+    return next(iter(_lease(query)), None)
+
+
+def give_back(check: Check, read: Read) -> int:
+    """End the lease and set the attempt's clock, unless somebody pulled it forward meanwhile.
+
+    Returns:
+        How often in a row the attempt could not be read; 0 also when the lease was lost.
+    """
+    is_unreadable = isinstance(read, Unreadable)
+    with transaction():
+        attempt = db.session.scalar(
+            select(PaymentAttempt)
+            .where(PaymentAttempt.reference == check.reference)
+            .execution_options(populate_existing=True)
+        )
+        if attempt is None or attempt.check_lease_token != check.token:
+            return 0
+        count = attempt.unreadable_count + 1 if is_unreadable else 0
+        now = database_now()
+        following = cadence.next_check_at(
+            cadence.Watched(attempt.state, attempt.created_at, attempt.watch_until, count),
+            read,
+            now=now,
+            settings=settings,
+        )
+        was_pulled = PaymentAttempt.next_check_at < PaymentAttempt.check_lease_until
+        db.session.execute(
+            update(PaymentAttempt)
+            .where(
+                PaymentAttempt.id == attempt.id,
+                PaymentAttempt.check_lease_token == check.token,
+            )
+            .values(
+                next_check_at=case((was_pulled, PaymentAttempt.next_check_at), else_=following),
+                check_lease_token=None,
+                check_lease_until=None,
+                unreadable_count=count,
+                last_read_at=now,
+                last_read=_word(read),
+            )
+            .execution_options(synchronize_session=False)
+        )
+    return count
+
+
+def pull_forward(reference: str) -> bool:
+    """Make an attempt due now, because somebody waits for it; say whether it was not yet.
+
+    One that could not be read the last time keeps its clock, and so does one that is being read.
+    """
+    with transaction():
+        pulled = db.session.scalar(
+            update(PaymentAttempt)
+            .where(
+                PaymentAttempt.reference == reference,
+                PaymentAttempt.next_check_at > func.now(),
+                PaymentAttempt.watch_until > func.now(),
+                PaymentAttempt.unreadable_count == 0,
+                _is_free(),
+            )
+            .values(next_check_at=func.now())
+            .returning(PaymentAttempt.id)
+            .execution_options(synchronize_session=False)
+        )
+    return pulled is not None
+
+
+def postpone_others(check: Check, *, seconds: float, count: int) -> None:
+    """Let an account rest: none of its other attempts is due before so many seconds have passed.
+
+    They share the count of the one that could not be read. So the account is asked again by few of
+    them, ever later, and the buyers' pages do not pull it forward; a notice of the provider does.
+
+    Args:
+        check: whose account.
+        seconds: how long.
+        count: how often in a row it could not be read.
+    """
+    until = func.now() + timedelta(seconds=seconds)
+    last = PaymentAttempt.watch_until - timedelta(seconds=cadence.LAST_READ_S)
+    resting = (
+        select(PaymentAttempt.id)
+        .where(
+            PaymentAttempt.provider_account_id == check.account_id,
+            PaymentAttempt.reference != check.reference,
+            PaymentAttempt.next_check_at < func.least(until, last),
+            _is_free(),
+        )
+        .with_for_update(skip_locked=True)
+        .cte("resting")
+    )
+    with transaction():
+        db.session.execute(
+            update(PaymentAttempt)
+            .where(PaymentAttempt.id == resting.c.id)
+            .values(
+                next_check_at=func.least(until, last),
+                unreadable_count=func.greatest(PaymentAttempt.unreadable_count, count),
+            )
+            .execution_options(synchronize_session=False)
+        )
+
+
+def _is_free() -> ColumnElement[bool]:
+    return or_(
+        PaymentAttempt.check_lease_until.is_(None), PaymentAttempt.check_lease_until < func.now()
+    )
+
+
+def _lease(ids: Select[int]) -> list[Check]:
+    """Take attempts for ourselves, and move their clocks: a row that fails cannot come first again.
+
+    Should we die, they are due again when the lease runs out, which is longer than a read may take.
+    """
+    token = references.token()
+    lease_until = func.now() + timedelta(seconds=settings.check_lease_s)
+    due: CTE = ids.with_for_update(skip_locked=True, of=PaymentAttempt).cte("due")
+    with transaction():
+        leased = db.session.scalars(
+            update(PaymentAttempt)
+            .where(PaymentAttempt.id == due.c.id)
+            .values(
+                check_lease_token=token,
+                check_lease_until=lease_until,
+                next_check_at=lease_until,
+            )
+            .returning(PaymentAttempt)
+            .execution_options(populate_existing=True, synchronize_session=False)
+        ).all()
+    return [check_of(attempt, token=token) for attempt in leased]
+
+
+def _word(read: Read) -> str:
+    match read:
+        case Found(observation):
+            return observation.raw_state[:100]
+        case Missing():
+            return "missing"
+        case Unreadable(reason):
+            return f"unreadable: {reason}"[:100]
