@@ -37,6 +37,7 @@ laws: ## Switch each law's guard off and show that a test fails
 	@exec $(READY) python -m dev.laws
 
 drill: ## Pay under crashes of everything, then count the money
+	@$(READY) python -m dev.run_tests -m drill
 	@exec $(READY) python -m dev.drill
 
 docs: ## Write the generated parts of docs/

@@ -19,7 +19,7 @@ from webapp.extensions import connect_redis, db
 from webapp.jobs import QueueName
 from webapp.models import Heartbeat
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.stack, pytest.mark.drill]
 
 TAKEN_OVER_S = 15
 # Two seconds, on a machine that is busy with other tests.

@@ -26,7 +26,7 @@ from webapp.extensions import db, queue_redis
 from webapp.factory import create_app
 from webapp.models import EmailMessage
 
-pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("engine")]
+pytestmark = [pytest.mark.stack, pytest.mark.drill]
 
 # A read that gets no answer; production has 10 s. Two processes can make two such reads at once.
 READ_S = 5
