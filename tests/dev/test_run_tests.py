@@ -1,5 +1,7 @@
 import signal
 
+import pytest
+
 from dev import bootstrap
 from tests.dev.project import Project, eventually
 
@@ -53,6 +55,7 @@ def test_a_signal_ends_tests_and_services(project: Project) -> None:
     assert project.processes() == []
 
 
+@pytest.mark.drill
 def test_tests_may_run_twice_at_once_and_killed_ones_leave_nothing(project: Project) -> None:
     project.write("tests/test_sleeping.py", SLEEPING)
     project.write("tests/test_services.py", SERVICES)

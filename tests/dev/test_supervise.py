@@ -119,6 +119,7 @@ def test_services_of_the_developer_are_used_and_none_is_started(project: Project
     assert set(project.names()) == {"bank", "web", "worker", "scheduler"}
 
 
+@pytest.mark.drill
 def test_a_program_that_never_stays_up_ends_the_run(project: Project) -> None:
     project.write("Procfile", "web: python program.py web $PORT\nworker: python -c 1/0\n")
     project.write("Procfile", (project.root / "Procfile").read_text() + "scheduler: sleep 600\n")

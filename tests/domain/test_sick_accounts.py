@@ -214,6 +214,7 @@ def test_a_read_that_keeps_no_deadline_is_given_up_and_holds_nobody(
     assert (stuck.check_lease_token, stuck.unreadable_count) == (None, 1)
 
 
+@pytest.mark.drill
 def test_a_link_with_many_attempts_at_a_silent_bank_is_counted_by_two_workers_too(
     make: Factories, app: Flask, configure: Configure
 ) -> None:
@@ -239,6 +240,7 @@ def test_a_step_ends_before_its_lease_however_much_there_is_to_read(
     assert fresh(link).closing_failures == 1
 
 
+@pytest.mark.drill
 def test_fifteen_hung_links_of_one_account_do_not_delay_another_merchants_cancel(
     make: Factories, app: Flask, configure: Configure, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -79,6 +79,7 @@ def test_a_job_of_one_second_is_queued_every_second(start: Start, queues: Fragil
     assert times[-1] - times[0] == pytest.approx(5, abs=2)
 
 
+@pytest.mark.drill
 def test_after_a_redis_that_was_away_jobs_are_queued_again_at_once(
     start: Start, queues: FragileRedis
 ) -> None:
