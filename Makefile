@@ -36,7 +36,7 @@ seed: ## Put the demo data into the development database
 laws: ## Switch each law's guard off and show that a test fails
 	@exec $(READY) python -m dev.laws
 
-drill: ## Pay under crashes of everything, then count the money
+drill: ## Run the longest tests, then pay under crashes of everything and count the money
 	@$(READY) python -m dev.run_tests -m drill
 	@exec $(READY) python -m dev.drill
 
