@@ -54,6 +54,10 @@ _WAITS_S: Final = 10
 _MOST_WAITING: Final = 200
 
 
+# RQ keeps a failed job with its traceback, past our log's redaction, for a year unless told.
+_FAILURE_KEPT_S = 3600
+
+
 def kick(name: JobName) -> None:
     """Ask for a job soon. With the queue away nothing happens: the sweeps find the work."""
     _ask(name, (), key=_kick_key(name))
@@ -98,7 +102,12 @@ def _ask(name: JobName, arguments: tuple[str, ...], *, key: str) -> None:
             logger.warning("queue_full", job=name.value)
             return
         queue.enqueue(
-            name, *arguments, result_ttl=0, ttl=_WAITS_S, job_timeout=settings.job_timeout_s
+            name,
+            *arguments,
+            result_ttl=0,
+            failure_ttl=_FAILURE_KEPT_S,
+            ttl=_WAITS_S,
+            job_timeout=settings.job_timeout_s,
         )
     except redis.RedisError as error:
         logger.warning("queue_away", job=name.value, reason=type(error).__name__)

@@ -114,6 +114,7 @@ def test_a_job_that_was_asked_for_leaves_nothing_in_redis_when_it_is_done(
     jobs.check("att-1")
     (job,) = Queue(QueueName.CHECKS, connection=queues.client).jobs
     assert job.result_ttl == 0
+    assert job.failure_ttl == 3600
     assert job.timeout == 300
 
 
