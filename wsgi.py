@@ -22,4 +22,4 @@ logs.configure(
 if not _is_command:
     # A killed web server must not leave workers that keep serving its port.
     die_with_parent()
-app = create_app(_settings)
+app = create_app(_settings, has_commands=_is_command)

@@ -14,8 +14,8 @@ PROMISES: Final = (
         law=5,
         what="PAID and its email in one transaction; here PAID is committed first",
         file=f"{_PAYMENTS}/captures.py",
-        old='    emails.promise(link, "tickets")\n',
-        new='    db.session.commit()\n    emails.promise(link, "tickets")\n',
+        old="    emails.promise(link, Template.TICKETS)\n",
+        new="    db.session.commit()\n    emails.promise(link, Template.TICKETS)\n",
         test="tests/domain/test_emails.py"
         "::test_a_payment_whose_promise_cannot_be_written_is_not_settled_either",
     ),

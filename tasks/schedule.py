@@ -24,7 +24,7 @@ from webapp.config import Settings
 from webapp.core import clock
 from webapp.domain.desk import job_runs
 from webapp.extensions import connect_redis, settings
-from webapp.jobs import QUEUE_OF, JobName
+from webapp.jobs import FAILURE_KEPT_S, QUEUE_OF, JobName
 
 logger = structlog.get_logger(__name__)
 
@@ -81,6 +81,7 @@ class PeriodicScheduler(Scheduler):  # type: ignore[misc]  # rq-scheduler ships 
                 if self._waits_already(job):
                     self._next_time(job)
                 else:
+                    job.failure_ttl = FAILURE_KEPT_S
                     self.enqueue_job(job)
             except redis.RedisError:
                 raise

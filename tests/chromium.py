@@ -33,6 +33,14 @@ def share(config: pytest.Config) -> None:
         config.pluginmanager.register(plugin, __name__)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests that need a browser in one process: each would start a Chromium of its own."""
+    for item in items:
+        if item.get_closest_marker("browser") and not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group("browser"))
+
+
 @dataclass
 class Console:
     """What the browser complained about: errors, warnings, policy violations, exceptions."""

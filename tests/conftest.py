@@ -40,7 +40,10 @@ def settings(worker_id: str) -> Settings:
 def app(settings: Settings, worker_id: str) -> Iterator[Flask]:
     """The real app on a database of this test process's own."""
     with database.copied(settings, os.environ["DATABASE_URL"], worker_id) as url:
-        app = create_app(Settings.model_validate(settings.model_dump() | {"database_url": url}))
+        app = create_app(
+            Settings.model_validate(settings.model_dump() | {"database_url": url}),
+            has_commands=True,
+        )
         logs.configure(level="INFO", as_json=True)
         yield app
         with app.app_context():

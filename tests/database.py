@@ -60,7 +60,7 @@ def _make_template(
     url = Settings.model_validate(
         settings.model_dump() | {"database_url": named(server_url, unfinished)}
     )
-    app = create_app(url)
+    app = create_app(url, has_commands=True)  # the migrations are one
     with app.app_context():
         upgrade(directory=str(ROOT / "migrations"))
         db.engine.dispose()

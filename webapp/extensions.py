@@ -5,7 +5,6 @@ from typing import Any, cast
 
 import redis
 from flask import Flask, current_app  # noqa: TID251  # the settings hang on the app
-from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 from flask_wtf.csrf import CSRFProtect
 from redis.backoff import NoBackoff
@@ -45,7 +44,6 @@ class Base(DeclarativeBase):
 
 # Rows stay readable after their commit: whoever needs them fresh locks and re-reads them.
 db = SQLAlchemy(model_class=Base, session_options={"expire_on_commit": False})
-migrate = Migrate()
 csrf = CSRFProtect()
 
 _SETTINGS = "tillgate.settings"
@@ -77,5 +75,4 @@ def bind(app: Flask, values: Settings) -> None:
     app.extensions[_SETTINGS] = values
     app.extensions[_QUEUE] = connect_redis(values.redis_url, timeout_s=QUEUE_TIMEOUT_S)
     db.init_app(app)
-    migrate.init_app(app, db, directory="migrations", compare_type=True)
     csrf.init_app(app)

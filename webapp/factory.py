@@ -8,7 +8,6 @@ from jinja2 import StrictUndefined
 
 from webapp import extensions, paper, refusals
 from webapp.api import health, problems, provider_notices
-from webapp.cli import commands
 from webapp.config import ROOT, Settings
 from webapp.web import checkout, errors, headers, status
 from webapp.web.static_files import StaticFiles
@@ -28,14 +27,23 @@ _BLUEPRINTS = (
 )
 
 
-def create_app(settings: Settings) -> Flask:
-    """Build an app from its settings. Nothing outside is touched before the first use."""
+def create_app(settings: Settings, *, has_commands: bool = False) -> Flask:
+    """Build an app from its settings. Nothing outside is touched before the first use.
+
+    Args:
+        settings: what differs between places.
+        has_commands: what only `flask` needs is loaded too; a third of a server's start, or a
+            worker's, would go into that.
+    """
     app = Flask("webapp", template_folder=str(ROOT / "templates"), static_folder=None)
     app.config.update(_flask_config(settings))
     extensions.bind(app, settings)
     for blueprint in _BLUEPRINTS:
         app.register_blueprint(blueprint)
-    commands.register(app)
+    if has_commands:
+        from webapp.cli import commands  # noqa: PLC0415  # see above
+
+        commands.register(app)
     app.register_error_handler(Exception, _refuse)
     headers.guard(app, settings)
     _prepare_templates(app, settings)

@@ -53,9 +53,8 @@ _WAITS_S: Final = 10
 # so many wait, one more would be done no sooner than the next sweep.
 _MOST_WAITING: Final = 200
 
-
 # RQ keeps a failed job with its traceback, past our log's redaction, for a year unless told.
-_FAILURE_KEPT_S = 3600
+FAILURE_KEPT_S: Final = 3600
 
 
 def kick(name: JobName) -> None:
@@ -105,7 +104,7 @@ def _ask(name: JobName, arguments: tuple[str, ...], *, key: str) -> None:
             name,
             *arguments,
             result_ttl=0,
-            failure_ttl=_FAILURE_KEPT_S,
+            failure_ttl=FAILURE_KEPT_S,
             ttl=_WAITS_S,
             job_timeout=settings.job_timeout_s,
         )

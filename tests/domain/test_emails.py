@@ -10,7 +10,7 @@ from tests.unit.handover import SHORT_S, url_of
 from tests.unit.mail_servers import Fault, serving
 from webapp.core.states import EmailState, LinkState
 from webapp.domain.messages import emails
-from webapp.domain.messages.emails import Lease, Letter
+from webapp.domain.messages.emails import Lease, Letter, Template
 from webapp.domain.payments import settlement
 from webapp.domain.transaction import lock, transaction
 from webapp.extensions import db
@@ -29,7 +29,7 @@ def test_a_promise_that_is_rolled_back_was_never_made(make: Factories) -> None:
 
     def promise_and_fail() -> None:
         with transaction():
-            emails.promise(lock(PaymentLink, PaymentLink.id == link.id), "tickets")
+            emails.promise(lock(PaymentLink, PaymentLink.id == link.id), Template.TICKETS)
             db.session.flush()
             raise ZeroDivisionError
 
@@ -41,7 +41,7 @@ def test_a_promise_that_is_rolled_back_was_never_made(make: Factories) -> None:
 def test_a_payment_whose_promise_cannot_be_written_is_not_settled_either(make: Factories) -> None:
     attempt = make.pending()
     with transaction():
-        emails.promise(lock(PaymentLink, PaymentLink.id == attempt.link_id), "tickets")
+        emails.promise(lock(PaymentLink, PaymentLink.id == attempt.link_id), Template.TICKETS)
     with pytest.raises(IntegrityError):
         settlement.apply(attempt.reference, paid(attempt), actor="test")
     assert fresh(attempt.link).state is LinkState.OPEN
@@ -52,7 +52,7 @@ def test_a_payment_whose_promise_cannot_be_written_is_not_settled_either(make: F
 def test_the_same_promise_cannot_be_made_twice(make: Factories) -> None:
     message = promised(make)
     with pytest.raises(IntegrityError), transaction():
-        emails.promise(lock(PaymentLink, PaymentLink.id == message.link_id), "tickets")
+        emails.promise(lock(PaymentLink, PaymentLink.id == message.link_id), Template.TICKETS)
     assert len(everything(EmailMessage)) == 1
 
 

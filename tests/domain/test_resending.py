@@ -15,7 +15,7 @@ REFUSES = {"RCPT": "550 5.1.1 unknown"}
 
 
 def retry(name: str, *, to: str | None = None) -> PaymentLink:
-    return resending.retry(name, to=to, template="tickets", actor="cli")
+    return resending.retry(name, to=to, actor="cli")
 
 
 def names_of_events() -> list[str]:

@@ -131,6 +131,15 @@ def test_a_job_that_cannot_be_read_stops_no_other_and_is_made_anew(
     assert waiting(queues) == sorted(WANTED)
 
 
+def test_what_a_failed_run_leaves_is_kept_for_an_hour(
+    queues: FragileRedis, scheduler: PeriodicScheduler
+) -> None:
+    scheduler.reconcile(WANTED)
+    scheduler.enqueue_due()
+    found = [Queue(name, connection=queues.client).jobs for name in set(QUEUE_OF.values())]
+    assert [job.failure_ttl for jobs in found for job in jobs] == [3600] * 3
+
+
 def test_a_queue_without_workers_does_not_grow(
     queues: FragileRedis, scheduler: PeriodicScheduler
 ) -> None:

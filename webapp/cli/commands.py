@@ -1,12 +1,15 @@
 """Every command of the house."""
 
 from flask import Flask
+from flask_migrate import Migrate
 
 from webapp.cli import desk, links, mail, payments, review
+from webapp.extensions import db
 
 
 def register(app: Flask) -> None:
     """Give the app its commands: `flask --help` lists them."""
+    Migrate(app, db, directory="migrations", compare_type=True)
     for command in (
         links.group,
         payments.group,

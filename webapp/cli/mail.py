@@ -6,7 +6,6 @@ from flask.cli import AppGroup
 from webapp.cli.shell import ACTOR, refusing
 from webapp.core import clock, text
 from webapp.domain.messages import resending
-from webapp.domain.tickets import delivery
 
 group = AppGroup("mail", help="See promised emails, and send again what was given up.")
 
@@ -34,5 +33,5 @@ def list_(*, failed: bool, limit: int) -> None:
 @refusing
 def retry(*, name: str, to: str | None) -> None:
     """Send again what FAILED. NAME is a message (msg-…), or an order's reference or code."""
-    link = resending.retry(name, to=to, template=delivery.TEMPLATE, actor=ACTOR)
+    link = resending.retry(name, to=to, actor=ACTOR)
     click.echo(f"{link.reference}: its email is in the queue again.")

@@ -89,6 +89,20 @@ def lock(model: type[Row], *where: ColumnElement[bool]) -> Row:
     return row
 
 
+def lock_all(
+    model: type[Row], *where: ColumnElement[bool], by: InstrumentedAttribute[Any]
+) -> list[Row]:
+    """Lock every such row, waiting for whoever holds one, and return them as they are now.
+
+    Args:
+        model: whose rows: what belongs to a link whose lock the caller holds.
+        where: which of them.
+        by: the order they are locked in, the same everywhere: two who lock cannot block each other.
+    """
+    query = select(model).where(*where).order_by(by).with_for_update()
+    return list(db.session.scalars(query, execution_options={"populate_existing": True}))
+
+
 def lock_some(
     model: type[Row], *where: ColumnElement[bool], by: InstrumentedAttribute[Any], limit: int
 ) -> list[Row]:

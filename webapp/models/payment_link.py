@@ -4,7 +4,17 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, Uuid, func, text
+from sqlalchemy import (
+    CheckConstraint,
+    ColumnElement,
+    ForeignKey,
+    Index,
+    UniqueConstraint,
+    Uuid,
+    func,
+    or_,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from webapp.core import references
@@ -93,6 +103,11 @@ class PaymentLink(Base):
     def money(self) -> Money:
         """What the buyer owes."""
         return Money(self.amount_minor, self.currency)
+
+    @classmethod
+    def goes_by(cls, name: str) -> ColumnElement[bool]:
+        """Whether a person means this link: by its reference, or its code in either case."""
+        return or_(cls.reference == name, cls.code == name.upper())
 
     @property
     def trail(self) -> "PaymentLink":

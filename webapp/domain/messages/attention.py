@@ -4,7 +4,7 @@ from sqlalchemy import select
 
 from webapp.core import clock
 from webapp.core.states import AttentionState
-from webapp.domain.transaction import require_locked
+from webapp.domain.transaction import lock_all, require_locked
 from webapp.domain.transitions import record, transition
 from webapp.extensions import db
 from webapp.models import AttentionItem, PaymentLink
@@ -62,18 +62,14 @@ def end_items(
     """
     require_locked(link)
     about = () if subject is None else (AttentionItem.subject == subject,)
-    items = db.session.scalars(
-        select(AttentionItem)
-        .where(
-            AttentionItem.link_id == link.id,
-            AttentionItem.kind.in_(kinds),
-            AttentionItem.state == AttentionState.OPEN,
-            *about,
-        )
-        .order_by(AttentionItem.id)
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    ).all()
+    items = lock_all(
+        AttentionItem,
+        AttentionItem.link_id == link.id,
+        AttentionItem.kind.in_(kinds),
+        AttentionItem.state == AttentionState.OPEN,
+        *about,
+        by=AttentionItem.id,
+    )
     for item in items:
         transition(item, AttentionState.ENDED, actor=actor, kind=item.kind)
         item.ended_at, item.ended_by, item.end_reason = clock.now(), actor, reason

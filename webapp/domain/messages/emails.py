@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from enum import StrEnum
 
 import structlog
 from sqlalchemy import and_, func, or_, select, update
@@ -32,6 +33,12 @@ logger = structlog.get_logger(__name__)
 # For so long the end of a try is written again when the database is away, with pauses between.
 _PERSIST_S = 2.0
 _PAUSE_S = 0.25
+
+
+class Template(StrEnum):
+    """What a message is made from: a folder of templates."""
+
+    TICKETS = "tickets"
 
 
 @dataclass(frozen=True)
@@ -70,12 +77,12 @@ class LeaseLostError(Exception):
     """Somebody else has taken the message over: we were too slow."""
 
 
-def promise(link: PaymentLink, template: str, *, to: str | None = None) -> None:
+def promise(link: PaymentLink, template: Template, *, to: str | None = None) -> None:
     """Queue an email about the link, in this transaction. The same promise cannot be made twice.
 
     Args:
         link: what it is about.
-        template: the folder of its templates.
+        template: what it is made from.
         to: an address in its normal form, where it is not the buyer's that the link knows.
     """
     require_locked(link)

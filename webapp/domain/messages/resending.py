@@ -8,13 +8,14 @@ from webapp.core import text
 from webapp.core.errors import InvalidTransitionError, NotFoundError
 from webapp.core.states import EmailState, LinkState
 from webapp.domain.messages import attention, emails
-from webapp.domain.transaction import database_now, lock, transaction
+from webapp.domain.messages.emails import Template
+from webapp.domain.transaction import database_now, lock, lock_all, transaction
 from webapp.domain.transitions import record, transition
 from webapp.extensions import db
 from webapp.models import EmailMessage, PaymentLink
 
 
-def retry(name: str, *, to: str | None, template: str, actor: str) -> PaymentLink:
+def retry(name: str, *, to: str | None, actor: str) -> PaymentLink:
     """Queue again what FAILED, at once and with all its tries.
 
     A paid order that had no address to promise its email to is promised it now.
@@ -22,7 +23,6 @@ def retry(name: str, *, to: str | None, template: str, actor: str) -> PaymentLin
     Args:
         name: a message's reference, or an order's reference or code: then all that failed of it.
         to: the right address where the old one was wrong. The message keeps its Message-ID.
-        template: what an order is promised that was never promised anything.
         actor: who wants it.
 
     Returns:
@@ -42,7 +42,7 @@ def retry(name: str, *, to: str | None, template: str, actor: str) -> PaymentLin
         for message in failed:
             _queue_again(link, message, address, actor)
         if not messages and address and link.state is LinkState.PAID:
-            emails.promise(link, template, to=address)
+            emails.promise(link, Template.TICKETS, to=address)
             record(link, "email_address_corrected", actor=actor)
             _end_item(link, link.reference, actor)
         elif not failed:
@@ -63,13 +63,7 @@ def _link_of(name: str) -> int:
     link_id = db.session.scalar(
         select(PaymentLink.id)
         .join(EmailMessage, EmailMessage.link_id == PaymentLink.id, isouter=True)
-        .where(
-            or_(
-                EmailMessage.reference == name,
-                PaymentLink.reference == name,
-                PaymentLink.code == name.upper(),
-            )
-        )
+        .where(or_(EmailMessage.reference == name, PaymentLink.goes_by(name)))
         .limit(1)
     )
     if link_id is None:
@@ -79,14 +73,9 @@ def _link_of(name: str) -> int:
 
 def _locked(link: PaymentLink, name: str) -> list[EmailMessage]:
     """Lock the messages that a name means: the one of that name, or all of the link's."""
-    query = select(EmailMessage).where(EmailMessage.link_id == link.id)
-    if name not in {link.reference, link.code, link.code.lower()}:
-        query = query.where(EmailMessage.reference == name)
-    found = db.session.scalars(
-        query.order_by(EmailMessage.id).with_for_update(),
-        execution_options={"populate_existing": True},
-    )
-    return list(found)
+    means_all = name in {link.reference, link.code, link.code.lower()}
+    one = () if means_all else (EmailMessage.reference == name,)
+    return lock_all(EmailMessage, EmailMessage.link_id == link.id, *one, by=EmailMessage.id)
 
 
 def _queue_again(link: PaymentLink, message: EmailMessage, address: str | None, actor: str) -> None:

@@ -21,7 +21,7 @@ from webapp.core.states import (
     SessionState,
 )
 from webapp.domain.messages import attention
-from webapp.domain.transaction import database_now, lock, require_locked, transaction
+from webapp.domain.transaction import database_now, lock, lock_all, require_locked, transaction
 from webapp.domain.transitions import record, transition
 from webapp.extensions import db, settings
 from webapp.models import Event, PaymentAttempt, PaymentLink, PaymentSession
@@ -104,13 +104,7 @@ def named(name: str) -> list[str]:
     found = db.session.scalars(
         select(PaymentAttempt.reference)
         .join(PaymentLink, PaymentLink.id == PaymentAttempt.link_id)
-        .where(
-            or_(
-                PaymentAttempt.reference == name,
-                PaymentLink.reference == name,
-                PaymentLink.code == name.upper(),
-            )
-        )
+        .where(or_(PaymentAttempt.reference == name, PaymentLink.goes_by(name)))
         .order_by(PaymentAttempt.id)
     ).all()
     if not found:
@@ -187,13 +181,12 @@ def give_up(link: PaymentLink, *, actor: str) -> bool:
         False, with nothing changed, while one that could still be paid is watched, or none is left.
     """
     require_locked(link)
-    holding = db.session.scalars(
-        select(PaymentAttempt)
-        .where(PaymentAttempt.link_id == link.id, PaymentAttempt.state.in_(MAY_HOLD_MONEY))
-        .order_by(PaymentAttempt.id)
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    ).all()
+    holding = lock_all(
+        PaymentAttempt,
+        PaymentAttempt.link_id == link.id,
+        PaymentAttempt.state.in_(MAY_HOLD_MONEY),
+        by=PaymentAttempt.id,
+    )
     if not holding or max(attempt.watch_until for attempt in holding) > database_now():
         return False
     for attempt in holding:

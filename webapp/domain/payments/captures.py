@@ -8,6 +8,7 @@ from webapp import jobs
 from webapp.core import clock
 from webapp.core.states import CaptureState, LinkState
 from webapp.domain.messages import alerts, attention, emails
+from webapp.domain.messages.emails import Template
 from webapp.domain.payments import closing
 from webapp.domain.tickets import capacity, tickets
 from webapp.domain.transaction import AfterCommit
@@ -81,7 +82,7 @@ def fulfil(link: PaymentLink, capture: Capture, *, actor: str) -> None:
     transition(link, LinkState.PAID, actor=actor, attempt=capture.attempt.reference)
     closing.lift(link)
     tickets.issue(link)
-    emails.promise(link, "tickets")
+    emails.promise(link, Template.TICKETS)
 
 
 def announce(after_commit: AfterCommit) -> None:

@@ -1,5 +1,6 @@
 """Expiry: ends overdue links, and never expires money away."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from sqlalchemy import func, select
@@ -32,27 +33,24 @@ class Summary:
 
 def run_due(budget: Budget) -> Summary:
     """End overdue links: at once where no money can be, by closing where it could."""
-    summary = Summary()
+    return Summary(
+        expired=_drain(expire_batch, _BATCH, budget),
+        marked=_drain(_mark_overdue, _MARKED_AT_ONCE, budget),
+        given_up=_drain(_give_up_unwatched, _MARKED_AT_ONCE, budget),
+        closing_steps=closing_rounds.run_due(budget),
+    )
+
+
+def _drain(step: Callable[[int], int], size: int, budget: Budget) -> int:
+    """Take steps of up to `size` rows until one finds less than that or the budget is spent."""
+    done = 0
     while not budget.is_spent:
-        moved = expire_batch(min(_BATCH, budget.rows))
-        summary.expired += moved
+        moved = step(min(size, budget.rows))
+        done += moved
         budget.rows -= moved
-        if moved < _BATCH:
+        if moved < size:
             break
-    while not budget.is_spent:
-        marked = _mark_overdue(min(_MARKED_AT_ONCE, budget.rows))
-        summary.marked += marked
-        budget.rows -= marked
-        if marked < _MARKED_AT_ONCE:
-            break
-    while not budget.is_spent:
-        given_up = _give_up_unwatched(min(_MARKED_AT_ONCE, budget.rows))
-        summary.given_up += given_up
-        budget.rows -= given_up
-        if given_up < _MARKED_AT_ONCE:
-            break
-    summary.closing_steps = closing_rounds.run_due(budget)
-    return summary
+    return done
 
 
 def expire_batch(limit: int) -> int:

@@ -196,7 +196,7 @@ def _check_expiry(expires_at: datetime) -> None:
 
 def named(merchant: Merchant, name: str) -> tuple[ColumnElement[bool], ...]:
     """Return what a link of this merchant's fulfils whose code, reference or public id is given."""
-    names = [PaymentLink.code == name.upper(), PaymentLink.reference == name]
+    names = [PaymentLink.goes_by(name)]
     with contextlib.suppress(ValueError):
         names.append(PaymentLink.public_id == uuid.UUID(name))
     return PaymentLink.merchant_id == merchant.id, or_(*names)

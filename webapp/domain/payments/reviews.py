@@ -1,16 +1,13 @@
 """Reviews: a person decides about money that was held."""
 
-from sqlalchemy import select
-
 from webapp.core import clock, text
 from webapp.core.errors import LinkNotPayableError, NoRoomError, PaymentInFlightError
 from webapp.core.states import CaptureState, LinkState
 from webapp.domain.messages import attention
 from webapp.domain.payments import captures, links
 from webapp.domain.tickets import capacity
-from webapp.domain.transaction import lock, transaction
+from webapp.domain.transaction import lock, lock_all, transaction
 from webapp.domain.transitions import transition
-from webapp.extensions import db
 from webapp.models import Capture, Merchant, PaymentLink
 
 MAX_REASON = 500
@@ -69,11 +66,10 @@ def _lock_for_review(merchant: Merchant, name: str) -> tuple[PaymentLink, list[C
     link = lock(PaymentLink, *links.named(merchant, name))
     if link.state is not LinkState.REVIEW:
         raise LinkNotPayableError(f"a link that is {link.state} is not in review")
-    held = db.session.scalars(
-        select(Capture)
-        .where(Capture.link_id == link.id, Capture.state == CaptureState.HELD)
-        .order_by(Capture.id)
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    ).all()
-    return link, list(held)
+    held = lock_all(
+        Capture,
+        Capture.link_id == link.id,
+        Capture.state == CaptureState.HELD,
+        by=Capture.id,
+    )
+    return link, held

@@ -11,18 +11,16 @@ from webapp.documents.ticket_email import TicketEmail
 from webapp.documents.ticket_order import PrintedTicket, TicketOrder
 from webapp.domain.budget import Budget
 from webapp.domain.messages import emails
-from webapp.domain.messages.emails import Lease, Letter
+from webapp.domain.messages.emails import Lease, Letter, Template
 from webapp.domain.tickets import tickets
 from webapp.domain.transaction import step_outside, transaction
 from webapp.extensions import db, settings
 from webapp.models import EmailMessage, PaymentLink, TicketDocument
 
-TEMPLATE = "tickets"
-
 
 def send_due(budget: Budget) -> int:
     """Send the tickets' emails that are due; return how many were tried."""
-    return emails.send_due(budget, {TEMPLATE: _compose})
+    return emails.send_due(budget, {Template.TICKETS: _compose})
 
 
 def pdf(link_id: int, order: TicketOrder) -> bytes:
@@ -90,7 +88,7 @@ def _compose(lease: Lease) -> Letter:
 
     def composed(email: TicketEmail, files: list[mail.Attachment]) -> bytes:
         return mail.compose(
-            name=TEMPLATE,
+            name=Template.TICKETS,
             context=email,
             sender=mail.Mailbox.parse(settings.mail_from),
             to=to,
