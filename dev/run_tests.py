@@ -51,16 +51,17 @@ def _pytest(words: list[str], ready: Services) -> int:
 
 
 def _side_by_side(words: list[str]) -> list[str]:
-    """Return the option for a worker per core and one more; none where one file is named."""
+    """Return the options for a worker per core and one more; none where one file is named."""
+    # Tests that share what is slow to start say so by their group, and stay in one process.
+    grouped = ["--dist", "loadgroup"]
     if any(word.startswith(("-n", "--numprocesses")) for word in words):
-        return []
+        return grouped
     named = [Path(word.partition("::")[0]) for word in words if not word.startswith("-")]
     existing = [path for path in named if path.exists()]
     if len(existing) == 1 and existing[0].is_file():
         return []
     workers = os.environ.get("TEST_WORKERS") or str(len(os.sched_getaffinity(0)) + 1)
-    # Tests that share what is slow to start say so by their group, and stay in one process.
-    return ["-n", workers, "--dist", "loadgroup"]
+    return ["-n", workers, *grouped]
 
 
 if __name__ == "__main__":
