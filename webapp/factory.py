@@ -47,7 +47,7 @@ def create_app(settings: Settings, *, has_commands: bool = False) -> Flask:
     app.register_error_handler(Exception, _refuse)
     headers.guard(app, settings)
     _prepare_templates(app, settings)
-    StaticFiles(ROOT / "static").serve(app)
+    StaticFiles(ROOT / "static", built=ROOT / "var" / "static").serve(app)
     return app
 
 

@@ -101,6 +101,7 @@ def _show(code: str, asked: PageName, *, refusal: Exception | None = None) -> Re
         is_buyers=is_buyers,
         refusal=refusal,
         email=request.form.get("email", ""),
+        timezone=link.event.timezone if link.event else "UTC",
     )
     answer = Response(html, status=_code_of(refusal), mimetype="text/html")
     answer.headers["Cache-Control"] = "no-store"

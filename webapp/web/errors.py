@@ -15,7 +15,9 @@ _KNOWN = {
 def page(refusal: Refusal) -> Response:
     """Show a refusal to a person."""
     title, detail = _KNOWN.get(refusal.status, (refusal.title, refusal.detail))
-    html = render_template("errors/error.html", title=title, detail=detail)
+    html = render_template(
+        "errors/error.html", title=title, detail=detail, status=int(refusal.status)
+    )
     answer = Response(html, status=refusal.status, mimetype="text/html")
     answer.headers["Cache-Control"] = "no-store"
     if refusal.retry_after_s is not None:

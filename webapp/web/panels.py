@@ -15,14 +15,16 @@ class StatusPanel:
     """Everything checkout/_status.html may use, and nothing else.
 
     `lines` are sentences; the first says what is, the others what happens next or what to do.
+    `tone` is the colour and the sign of it all: busy, success, warning or neutral.
     """
 
     status: str
     headline: str
     lines: tuple[str, ...]
+    tone: str
     is_in_flight: bool
-    is_busy: bool
     offers_bank: bool
+    has_left_bank: bool
     offers_pay: bool
 
     @classmethod
@@ -35,11 +37,29 @@ class StatusPanel:
             status=LINK_STATUS[status.state].code,
             headline=headline,
             lines=lines,
+            tone=_tone(status),
             is_in_flight=status.is_in_flight,
-            is_busy=status.is_in_flight or status.closing_for is not None,
             offers_bank=offers_bank,
+            has_left_bank=offers_bank and attempt is not None and attempt.has_returned,
             offers_pay=status.is_payable and page is PageName.EXPIRED,
         )
+
+
+def _tone(status: LinkStatus) -> str:
+    attempt = status.attempt
+    match status.state:
+        case LinkState.PAID:
+            return "success"
+        case LinkState.REVIEW:
+            return "warning"
+        case LinkState.OPEN if status.is_in_flight and attempt is not None and attempt.was_declined:
+            return "warning"
+        case LinkState.OPEN if status.is_in_flight or status.closing_for is not None:
+            return "busy"
+        case LinkState.OPEN if attempt is not None:
+            return "warning"
+        case _:
+            return "neutral"
 
 
 def _words(

@@ -1,25 +1,42 @@
 """Static files under names that carry their content's hash, so that browsers keep them for ever."""
 
+import gzip
 import hashlib
+import tempfile
 from pathlib import Path, PurePosixPath
 
+import structlog
 from flask import Flask
 from whitenoise import WhiteNoise
 
 PREFIX = "/static/"
 
+logger = structlog.get_logger(__name__)
+
+# What is compressed already, or so small that it would not shrink below one packet.
+_PLAIN_SUFFIXES = {".png", ".jpg", ".woff2"}
+_WORTH_IT = 1_400
+
 
 class StaticFiles:
     """Every file of a folder, once under its own name and once under its hashed one."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, built: Path) -> None:
+        """Read the folder.
+
+        Args:
+            folder: the files as they are written.
+            built: where their hashed and compressed copies are kept. Nothing there is ever changed,
+                so that any number of processes may share it.
+        """
         self._folder = folder
-        self._hashed = {
-            name: _hashed(name, (folder / name).read_bytes())
-            for name in sorted(
-                str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file()
-            )
+        self._built = built
+        self._contents = {
+            str(file.relative_to(folder)): file.read_bytes()
+            for file in sorted(folder.rglob("*"))
+            if file.is_file()
         }
+        self._hashed = {name: _hashed(name, self._contents[name]) for name in self._contents}
 
     def url(self, name: str) -> str:
         """Return the address of a file; it changes with the file.
@@ -37,11 +54,39 @@ class StaticFiles:
             max_age=3600,
             immutable_file_test=lambda _path, url: url in hashed_urls,
         )
-        server.add_files(str(self._folder), prefix=PREFIX)
-        for name in self._hashed:
-            server.add_file_to_dictionary(self.url(name), str(self._folder / name))
+        is_built = self._build()
+        for name, hashed in self._hashed.items():
+            file = str(self._built / hashed) if is_built else str(self._folder / name)
+            server.add_file_to_dictionary(PREFIX + name, file)
+            server.add_file_to_dictionary(PREFIX + hashed, file)
         app.wsgi_app = server  # type: ignore[method-assign]  # Flask's own way of wrapping
         app.jinja_env.globals["asset"] = self.url
+
+    def _build(self) -> bool:
+        """Write the copies that WhiteNoise chooses from; say whether they are all there."""
+        try:
+            for name, hashed in self._hashed.items():
+                content = self._contents[name]
+                _write_once(self._built / hashed, content)
+                if len(content) >= _WORTH_IT and Path(name).suffix not in _PLAIN_SUFFIXES:
+                    small = gzip.compress(content, compresslevel=9, mtime=0)
+                    _write_once(self._built / f"{hashed}.gz", small)
+        except OSError as error:
+            # A read-only disk: the files as they are, without their compressed copies.
+            logger.warning("static_files_uncompressed", reason=type(error).__name__)
+            return False
+        return True
+
+
+def _write_once(file: Path, content: bytes) -> None:
+    if file.exists():
+        return
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=file.parent, delete=False) as unfinished:
+        unfinished.write(content)
+    made = Path(unfinished.name)
+    made.chmod(0o644)
+    made.replace(file)
 
 
 def _hashed(name: str, content: bytes) -> str:
