@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Final
 
+from bench import watched
 from bench.results import Result, percentile, spread
 from dev.buyer import Buyer
 from dev.office import Office
@@ -20,12 +21,13 @@ _PATIENCE_S: Final = 60
 
 
 def measure() -> Sequence[Result]:
-    """Pay at a real stack with the settings of production; the browser is closed at the bank."""
-    with Stack(is_seeded=True) as stack:
+    """Pay at a real stack with the settings of production, unattended at first, then watched."""
+    with Stack(demo="plain") as stack:
         office = Office(stack)
         try:
             unattended = _seconds(stack, office, "lose", first=0)
             notified = _seconds(stack, office, "pay", first=1000)
+            seen = watched.measure(stack, office)
         finally:
             office.close()
     print(f"unattended: {spread(unattended)}")
@@ -35,6 +37,7 @@ def measure() -> Sequence[Result]:
         Result("journey.unattended_p50_s", percentile(unattended, 50), "s"),
         Result("journey.notified_p95_s", percentile(notified, 95), "s"),
         Result("journey.notified_p50_s", percentile(notified, 50), "s"),
+        *seen,
     ]
 
 

@@ -64,7 +64,7 @@ def main(words: Sequence[str]) -> int:
     with (
         stopped_by_signals(),
         MailRoom() as mail,
-        Stack(is_seeded=True, changes=SETTINGS | {"MAIL_URL": mail.url}) as stack,
+        Stack(demo="plain", changes=SETTINGS | {"MAIL_URL": mail.url}) as stack,
     ):
         office = Office(stack)
         try:

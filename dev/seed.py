@@ -30,7 +30,7 @@ def main(words: list[str]) -> int:
                 ports=(port, port + 1),
                 changes=own_services(),
                 programs=["bank"],
-                is_seeded=True,
+                demo="examples",
                 held=[lock],
                 step=step,
             ) as stack:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Final, Self
+from typing import IO, Final, Literal, Self
 
 from dev import settings
 from dev.paths import ROOT, environment
@@ -18,6 +18,7 @@ from dev.processes import Processes, Program
 from dev.redis import Redis
 from dev.terminal import CommandError
 
+Demo = Literal["plain", "examples"]
 PROGRAMS: Final = ("bank", "web", "worker", "scheduler")
 
 _READY_S: Final = 60
@@ -29,7 +30,8 @@ class Stack:
     The folder keeps its data, its mail, its secrets and its logs; without one it is a new folder,
     removed at the end. Without ports the kernel chooses them. `changes` are settings that differ
     from those of development; a DATABASE_URL or REDIS_URL among them takes the place of the
-    embedded PostgreSQL or Redis. `held`: see `Processes`. `step` is told what is being done.
+    embedded PostgreSQL or Redis. `demo` is what `flask seed` makes. `held`: see `Processes`. `step`
+    is told what is being done.
     """
 
     def __init__(
@@ -39,7 +41,7 @@ class Stack:
         ports: Sequence[int] = (),
         changes: Mapping[str, str] | None = None,
         programs: Iterable[str] = PROGRAMS,
-        is_seeded: bool = False,
+        demo: Demo | None = None,
         is_echoed: bool = False,
         held: Sequence[IO[str]] = (),
         step: Callable[[str], AbstractContextManager[None]] = lambda _name: nullcontext(),
@@ -53,7 +55,7 @@ class Stack:
         self.seeded = ""
         self._changes = dict(changes or {})
         self._programs = tuple(programs)
-        self._is_seeded = is_seeded
+        self._demo = demo
         self._step = step
         run = self.folder / "run"
         self.postgres = Postgres(self.processes, self.folder / "postgres", run)
@@ -133,9 +135,10 @@ class Stack:
         if "bank" in self._programs:
             with self._step("Sandbox bank"):
                 self.wait_until_ready("bank")
-        if self._is_seeded:
+        if self._demo:
             with self._step("Demo data"):
-                self.seeded = self._flask_or_stop("seed")
+                words = [] if self._demo == "examples" else ["--without-examples"]
+                self.seeded = self._flask_or_stop("seed", *words)
         if "web" in self._programs:
             with self._step("Web"):
                 self.wait_until_ready("web")

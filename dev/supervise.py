@@ -35,7 +35,7 @@ def main(words: list[str]) -> int:
                 paths.VAR,
                 ports=(port, port + 1),
                 changes=own_services(),
-                is_seeded=True,
+                demo="examples",
                 is_echoed=True,
                 held=[lock],
                 step=step,

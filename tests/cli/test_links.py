@@ -72,7 +72,7 @@ def test_a_link_is_made_opened_shown_and_canceled_by_commands(rows: Flask, shop:
         ("title", "x" * 10_000, "at most 200 characters"),
         ("title", " ", "must not be empty"),
         ("title", "two\nlines", "one line"),
-        ("buyer_email", "nobody", "not an email address"),
+        ("buyer_email", "nobody", "must be an address such as"),
         ("buyer_name", "x" * 121, "at most 120"),
         ("tickets", "-1", "must be 0 to 20"),
         ("tickets", "21", "must be 0 to 20"),

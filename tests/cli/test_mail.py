@@ -53,7 +53,7 @@ def test_what_was_given_up_is_listed_and_sent_again_by_commands(
     [
         (("msg-nobody",), 1, "no message and no order"),
         (("{}", "--to", "jörg@example.org"), 2, "plain letters before the @"),
-        (("{}", "--to", "ada"), 2, "to: is not an email address"),
+        (("{}", "--to", "ada"), 2, "to: must be an address such as"),
     ],
 )
 def test_what_cannot_be_is_refused_in_one_sentence(

@@ -98,7 +98,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         "CHECK_NEW_EVERY_S": "1",
         "CLOSING_RETRY_S": "1",
     }
-    with Stack(tmp_path_factory.mktemp("place"), changes=changes, is_seeded=True) as stack:
+    with Stack(tmp_path_factory.mktemp("place"), changes=changes, demo="examples") as stack:
         yield Place(stack)
 
 

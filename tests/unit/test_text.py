@@ -59,7 +59,7 @@ def test_an_address_is_brought_into_its_normal_form(typed: str, address: str) ->
 def test_what_is_no_address_is_refused_and_not_repeated(typed: str) -> None:
     with pytest.raises(InvalidInputError) as refusal:
         text.email_address("email", typed)
-    assert str(refusal.value) == "email: is not an email address"
+    assert str(refusal.value) == "email: must be an address such as name@example.org"
 
 
 @pytest.mark.parametrize(

@@ -25,10 +25,11 @@ def create_merchant(*, slug: str, name: str, support_email: str | None, sandbox:
 
 
 @click.command("seed")
+@click.option("--without-examples", is_flag=True, help="Only what can be paid now.")
 @refusing
-def seed() -> None:
+def seed(*, without_examples: bool) -> None:
     """Make a demo merchant with something to pay; run again, it makes only what is missing."""
-    made = demo.prepare()
+    made = demo.prepare(has_examples=not without_examples)
     click.echo(f"Merchant          {made.merchant.name} ({made.merchant.slug})")
     click.echo(f"Pending order     {made.pending_reference}")
     click.echo(f"Payable link      {settings.base_url}/pay/{made.payable_code}")

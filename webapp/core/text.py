@@ -38,7 +38,7 @@ def email_address(field: str, typed: str) -> str:
             raise InvalidInputError(
                 field, "must have only plain letters before the @: mail servers take no others"
             ) from error
-        raise InvalidInputError(field, "is not an email address") from error
+        raise InvalidInputError(field, "must be an address such as name@example.org") from error
     return checked.normalized
 
 

@@ -9,15 +9,13 @@ from webapp.core import clock
 from webapp.core.errors import NotFoundError
 from webapp.core.money import Money
 from webapp.core.states import LinkState
-from webapp.domain.desk import merchants
-from webapp.domain.payments import checkouts, links
+from webapp.domain.desk import demo_links, merchants
+from webapp.domain.payments import links
 from webapp.domain.tickets import events
 from webapp.extensions import db
 from webapp.models import Event, Merchant, PaymentLink
 
-ACTOR = "seed"
 SLUG = "demo"
-PENDING = "TEST-001"
 
 _EVENT = "An evening of small songs"
 _PAYABLE = "Two tickets for an evening of small songs"
@@ -32,8 +30,11 @@ class Demo:
     payable_code: str
 
 
-def prepare() -> Demo:
+def prepare(*, has_examples: bool) -> Demo:
     """Make what is missing of the demo; what is there stays as it is.
+
+    Args:
+        has_examples: also a link for each page that a buyer can see; this needs the sandbox bank.
 
     Raises:
         AccountNotConnectedError: the sandbox is not switched on here.
@@ -44,8 +45,11 @@ def prepare() -> Demo:
         merchant = merchants.make(SLUG, "The Small Stage", support_email="help@stage.example")
     merchants.connect_sandbox(merchant)
     event = _event(merchant)
-    _pending(merchant)
-    return Demo(merchant, PENDING, _payable(merchant, event).code)
+    if has_examples:
+        demo_links.prepare(merchant, event)
+    else:
+        demo_links.pend(merchant)
+    return Demo(merchant, demo_links.PENDING, _payable(merchant, event).code)
 
 
 def _event(merchant: Merchant) -> Event:
@@ -69,25 +73,6 @@ def _event(merchant: Merchant) -> Event:
         timezone="Europe/Berlin",
         capacity=None,
     )
-
-
-def _pending(merchant: Merchant) -> None:
-    """An order of 25.00 whose payment was begun at the sandbox bank and not finished."""
-    try:
-        link = links.get(merchant, PENDING)
-    except NotFoundError:
-        order = links.Order(
-            title="Trial order",
-            money=Money.parse("25.00", "EUR"),
-            buyer_email="buyer@buyers.example",
-            buyer_name="Ada Buyer",
-            expires_at=clock.now() + timedelta(days=30),
-            ticket_count=1,
-        )
-        links.make(merchant, order, actor=ACTOR, reference=PENDING)
-        link = links.open_(merchant, PENDING, actor=ACTOR)
-    if link.state is LinkState.OPEN and not link.may_hold_money:
-        checkouts.start(link.code, token=None, buyer_email=None)
 
 
 def _payable(merchant: Merchant, event: Event) -> PaymentLink:
@@ -114,5 +99,5 @@ def _payable(merchant: Merchant, event: Event) -> PaymentLink:
         event=event,
         ticket_count=2,
     )
-    made = links.make(merchant, order, actor=ACTOR)
-    return links.open_(merchant, made.reference, actor=ACTOR)
+    made = links.make(merchant, order, actor=demo_links.ACTOR)
+    return links.open_(merchant, made.reference, actor=demo_links.ACTOR)

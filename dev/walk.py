@@ -1,0 +1,82 @@
+"""Every page that a person can see, on a running stack: for the screenshots and for the tests."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from playwright.sync_api import Page
+
+from dev.stack import Stack
+
+# Made by hand in the test of a page that asks for an address.
+_PAY = re.compile(r"http://\S+/pay/(\w+)")
+
+Visit = Callable[["Walk", Page], None]
+
+
+@dataclass
+class Walk:
+    """A stack with the demo's examples, and the codes of their links."""
+
+    stack: Stack
+    payable: str
+    codes: Mapping[str, str]
+    open_to_all: str
+
+    @classmethod
+    def through(cls, stack: Stack) -> "Walk":
+        """Look up the examples of this stack.
+
+        Raises:
+            ValueError: the stack was not started with its examples.
+        """
+        payable = _PAY.search(stack.seeded)
+        if payable is None:
+            raise ValueError("the stack has no examples")
+        codes = {}
+        for reference in ("TEST-001", "DEMO-PAID", "DEMO-REVIEW", "DEMO-EXPIRED", "DEMO-CANCELED"):
+            shown = _PAY.search(stack.flask("links", "show", reference).stdout)
+            if shown is None:
+                raise ValueError(f"{reference} has no address")
+            codes[reference] = shown[1]
+        made = stack.flask("links", "make", "--open", "--title", "Song book", "--amount", "18.50")
+        found = _PAY.search(made.stdout)
+        if found is None:
+            raise ValueError(made.stdout + made.stderr)
+        return cls(stack, payable[1], codes, found[1])
+
+    def goto(self, page: Page, path: str) -> None:
+        """Open an address of the payment page."""
+        page.goto(f"{self.stack.url}{path}")
+
+
+def _at(path: str) -> Visit:
+    return lambda walk, page: walk.goto(page, path)
+
+
+def _example(reference: str, page_name: str) -> Visit:
+    return lambda walk, page: walk.goto(page, f"/pay/{walk.codes[reference]}/{page_name}")
+
+
+def _wrong_address(walk: Walk, page: Page) -> None:
+    walk.goto(page, f"/pay/{walk.open_to_all}")
+    page.get_by_label("Your email address").fill("nobody@nowhere")
+    page.get_by_role("button", name="Pay").click()
+    page.locator("#email-error").wait_for()
+
+
+# The name of each page, as its screenshot is called, and how one gets there.
+PAGES: Final[Mapping[str, Visit]] = {
+    "pay": lambda walk, page: walk.goto(page, f"/pay/{walk.payable}"),
+    "pay-asks-for-address": lambda walk, page: walk.goto(page, f"/pay/{walk.open_to_all}"),
+    "pay-wrong-address": _wrong_address,
+    "processing": _example("TEST-001", "processing"),
+    "elsewhere": _example("TEST-001", "continue"),
+    "success": _example("DEMO-PAID", "success"),
+    "review": _example("DEMO-REVIEW", "review"),
+    "expired": _example("DEMO-EXPIRED", "expired"),
+    "stopped-checking": lambda walk, page: walk.goto(page, f"/pay/{walk.payable}/expired"),
+    "canceled": _example("DEMO-CANCELED", "canceled"),
+    "not-found": _at("/pay/ZZZZZZZZ"),
+}
