@@ -118,7 +118,7 @@ def test_the_words_change_with_the_waiting_though_no_row_does(
 
 
 @pytest.mark.parametrize(
-    ("seconds_since_return", "expected"), [(1, "1"), (16, "3"), (179, "3"), (181, "5")]
+    ("seconds_since_return", "expected"), [(0, "0.5"), (1, "1"), (16, "3"), (179, "3"), (181, "5")]
 )
 def test_the_pace_slows_down_after_the_return(
     make: Factories, pages: Pages, seconds_since_return: int, expected: str

@@ -17,6 +17,8 @@ class Merchant(Base):
     slug: Mapped[str] = mapped_column(unique=True)
     name: Mapped[str]
     support_email: Mapped[str | None]
+    # The IANA name of the zone in which the merchant is told all times.
+    timezone: Mapped[str] = mapped_column(default="UTC", server_default="UTC")
     ticket_instructions: Mapped[str | None]
     # Whether money that was taken after a link's end still buys the tickets, if there is room.
     accepts_late_payments: Mapped[bool] = mapped_column(default=True)

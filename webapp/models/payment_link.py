@@ -47,6 +47,7 @@ class PaymentLink(Base):
             "(state IN ('EXPIRED', 'CANCELED')) <= (ended_at IS NOT NULL)", name="ended_at"
         ),
         CheckConstraint("(state IN ('PAID', 'REFUNDED')) <= (paid_at IS NOT NULL)", name="paid_at"),
+        UniqueConstraint("merchant_id", "form_id"),
         # What the set-based expiry looks for, and what closing has to do.
         Index("ix_payment_link_open", "expires_at", postgresql_where=text("state = 'OPEN'")),
         Index(
@@ -65,6 +66,8 @@ class PaymentLink(Base):
     merchant_id: Mapped[int] = mapped_column(ForeignKey("merchant.id"))
     provider_account_id: Mapped[int] = mapped_column(ForeignKey("provider_account.id"))
     event_id: Mapped[int | None] = mapped_column(ForeignKey("event.id"))
+    # The form that it was made with at the desk: pressed twice, it makes one link.
+    form_id: Mapped[str | None]
 
     title: Mapped[str]
     amount_minor: Mapped[int]

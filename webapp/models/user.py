@@ -4,10 +4,11 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, func
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from webapp.extensions import Base
 from webapp.models.columns import made_at
+from webapp.models.merchant import Merchant
 
 
 class User(Base):
@@ -28,6 +29,8 @@ class User(Base):
     role: Mapped[str | None]
     is_operator: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime] = made_at()
+
+    merchant: Mapped[Merchant | None] = relationship()
 
 
 Index("uq_user_account_email", func.lower(User.email), unique=True)

@@ -2,28 +2,47 @@
 
 import re
 import secrets
+from zoneinfo import available_timezones
 
 from sqlalchemy import select
 
 from webapp.core import text
 from webapp.core.errors import InvalidInputError, NotFoundError
 from webapp.core.sandbox_keys import account_keys
+from webapp.domain.desk import users
 from webapp.domain.payments import accounts
 from webapp.domain.transaction import transaction
 from webapp.extensions import db, settings
-from webapp.models import Merchant
+from webapp.models import Merchant, User
 
 _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")
 
 
-def make(slug: str, name: str, *, support_email: str | None) -> Merchant:
+def make(
+    slug: str,
+    name: str,
+    *,
+    support_email: str | None,
+    timezone: str = "UTC",
+    owner: User | None = None,
+) -> Merchant:
     """Write a merchant.
 
+    Args:
+        slug: the short name for commands.
+        name: as buyers read it.
+        support_email: where buyers find help.
+        timezone: the IANA name of the zone in which the merchant is told all times.
+        owner: who signs in for it, drafted by `users.draft`; written with it or not at all.
+
     Raises:
-        InvalidInputError: a value cannot be accepted, or the short name is taken.
+        InvalidInputError: a value cannot be accepted, or the short name or the owner's address is
+            taken.
     """
     if not _SLUG.fullmatch(slug):
         raise InvalidInputError("slug", "must be small letters, digits and inner hyphens")
+    if timezone not in available_timezones():
+        raise InvalidInputError("timezone", "must be a name such as Europe/Berlin")
     with transaction():
         if db.session.scalar(select(Merchant.id).where(Merchant.slug == slug)) is not None:
             raise InvalidInputError("slug", f"{slug!r} is taken")
@@ -33,8 +52,12 @@ def make(slug: str, name: str, *, support_email: str | None) -> Merchant:
             support_email=(
                 text.email_address("support_email", support_email) if support_email else None
             ),
+            timezone=timezone,
         )
         db.session.add(merchant)
+        if owner is not None:
+            db.session.flush()
+            users.add(merchant, owner)
     return merchant
 
 

@@ -77,13 +77,16 @@ class LeaseLostError(Exception):
     """Somebody else has taken the message over: we were too slow."""
 
 
-def promise(link: PaymentLink, template: Template, *, to: str | None = None) -> None:
+def promise(
+    link: PaymentLink, template: Template, *, to: str | None = None, copy: int | None = None
+) -> None:
     """Queue an email about the link, in this transaction. The same promise cannot be made twice.
 
     Args:
         link: what it is about.
         template: what it is made from.
         to: an address in its normal form, where it is not the buyer's that the link knows.
+        copy: the number of a further copy: each is a promise of its own.
     """
     require_locked(link)
     address = to or link.buyer_email
@@ -96,10 +99,11 @@ def promise(link: PaymentLink, template: Template, *, to: str | None = None) -> 
             subject=link.reference,
         )
         return
+    number = "" if copy is None else f":{copy}"
     db.session.add(
         EmailMessage(
             link_id=link.id,
-            promise=f"{template}:{link.reference}",
+            promise=f"{template}:{link.reference}{number}",
             template=template,
             to_address=address,
         )

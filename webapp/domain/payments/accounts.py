@@ -80,6 +80,16 @@ def active(merchant: Merchant) -> ProviderAccount:
     return account
 
 
+def currencies(merchant: Merchant) -> list[str]:
+    """Return what the merchant's next links can ask for: EUR first, then by the alphabet.
+
+    Raises:
+        AccountNotConnectedError: there is no account to be paid to.
+    """
+    taken = ADAPTERS[active(merchant).provider].CAPABILITIES.currencies
+    return sorted(taken, key=lambda currency: (currency != "EUR", currency))
+
+
 def by_hook_token(provider: str, token: str) -> ProviderAccount:
     """Return the account whose notices arrive under this token.
 
