@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import func, literal, literal_column, select
+from sqlalchemy import ColumnElement, func, literal, literal_column, select
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 from werkzeug.routing import Rule
 from werkzeug.routing.converters import AnyConverter
@@ -53,12 +53,12 @@ def _method(rule: Rule) -> str:
     return next(iter((rule.methods or set()) - {"HEAD", "OPTIONS"}))
 
 
-def books() -> dict[str, str]:
+def books() -> dict[str, str | None]:
     """Return a digest of every table."""
     db.session.rollback()
-    found = {}
+    found: dict[str, str | None] = {}
     for table in db.metadata.sorted_tables:
-        row = literal_column(f"{table.name}::text")
+        row: ColumnElement[str] = literal_column(f"{table.name}::text")
         digest = select(func.md5(func.string_agg(row, aggregate_order_by(literal("|"), row))))
         found[table.name] = db.session.scalar(digest.select_from(table))
     db.session.rollback()

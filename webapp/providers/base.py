@@ -149,6 +149,8 @@ class CheckoutRequest:
     return_url: str
     notice_url: str
     expires_at: datetime
+    # Some providers make no checkout without it.
+    buyer_email: str | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return the request as it is stored on the attempt."""
@@ -161,6 +163,7 @@ class CheckoutRequest:
             "return_url": self.return_url,
             "notice_url": self.notice_url,
             "expires_at": clock.iso(self.expires_at),
+            "buyer_email": self.buyer_email,
         }
 
     @classmethod
@@ -174,6 +177,7 @@ class CheckoutRequest:
             return_url=stored["return_url"],
             notice_url=stored["notice_url"],
             expires_at=clock.parse(stored["expires_at"]),
+            buyer_email=stored.get("buyer_email"),
         )
 
 
@@ -187,14 +191,33 @@ class Access:
     secrets: Mapping[str, str] = field(repr=False)
 
 
+class Recovery(StrEnum):
+    """How a checkout is found again whose making was not answered."""
+
+    REFERENCE = "REFERENCE"  # reading by our reference gives its id and its address
+    SAME_REQUEST = "SAME_REQUEST"  # the identical request again gives the same checkout
+    WATCH_ONLY = "WATCH_ONLY"  # our reference can be read, but nobody can be sent there any more
+
+
 @dataclass(frozen=True)
 class Capabilities:
-    """What a provider can do, so that the rules never ask for its name."""
+    """What a provider can do, so that the rules never ask for its name.
+
+    `least` and `most` are amounts in minor units by currency; a currency that `most` does not name
+    has no limit of the provider's.
+    """
 
     currencies: frozenset[str]
     min_expiry: timedelta
     max_expiry: timedelta
     sends_notices: bool
+    recovery: Recovery = Recovery.REFERENCE
+    can_close: bool = True
+    needs_email: bool = False
+    # A refund may be asked for again under the same key without being paid twice.
+    can_repeat_refund: bool = False
+    least: Mapping[str, int] = field(default_factory=dict)
+    most: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

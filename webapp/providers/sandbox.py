@@ -65,6 +65,7 @@ _SIGNATURE: Final = re.compile(r"t=([0-9]{1,12}),v1=([0-9a-f]{64})")
 def build_create(access: Access, checkout: CheckoutRequest) -> HttpRequest:
     """Write the request that makes a checkout."""
     wish = checkout.as_json()
+    del wish["buyer_email"]  # the bank has no use for it
     for line in ("description", "merchant_name"):
         wish[line] = wish[line][:_LONGEST_LINE]
     return _request(access, "POST", "/v1/checkouts", json.dumps(wish).encode())
