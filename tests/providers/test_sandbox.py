@@ -80,7 +80,7 @@ def test_a_close_is_believed_only_when_it_is_clear(status: int, expected: CloseA
     assert ADAPTER.parse_close(answer(status, b"")) is expected
 
 
-def test_a_create_sends_exactly_what_was_stored() -> None:
+def test_a_create_sends_exactly_what_was_stored_but_the_buyers_address() -> None:
     checkout = CheckoutRequest(
         reference="att-1",
         money=Money(2500, "EUR"),
@@ -89,12 +89,15 @@ def test_a_create_sends_exactly_what_was_stored() -> None:
         return_url="http://shop.test/back",
         notice_url="http://shop.test/hooks/1",
         expires_at=datetime(2026, 11, 20, 11, tzinfo=UTC),
+        buyer_email="ada@example.org",
     )
     request = ADAPTER.build_create(ACCESS, checkout)
     assert (request.method, request.url) == ("POST", "http://bank.test/v1/checkouts")
     assert request.headers["Authorization"] == "Bearer sbk_sbx-demo_00"
     assert request.body is not None
-    assert json.loads(request.body) == checkout.as_json()
+    stored = checkout.as_json()
+    assert stored.pop("buyer_email") == "ada@example.org"
+    assert json.loads(request.body) == stored
 
 
 @pytest.mark.parametrize(
