@@ -1,7 +1,7 @@
 """An adapter joined to one account: the calls that the rules make, each with its deadline."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from webapp.providers import http
@@ -10,10 +10,15 @@ from webapp.providers.base import (
     Adapter,
     CheckoutRequest,
     CloseAnswer,
+    Created,
     Creation,
+    Found,
     Handle,
     Hint,
+    Missing,
     Read,
+    Recovery,
+    Refused,
     Unanswered,
     Unreadable,
 )
@@ -43,6 +48,26 @@ class Connection:
         except http.NoAnswerError as error:
             return Unreadable(str(error), is_silent=True)
         return self.adapter.parse_read(answer)
+
+    def recover(self, checkout: CheckoutRequest, *, timeout_s: float) -> Read:
+        """Ask what became of a checkout whose making was not answered, and where it is paid.
+
+        Where the provider finds nothing by our reference, the identical request is sent again: its
+        idempotency gives the same checkout, or makes the one that never was.
+        """
+        handle = Handle(checkout.reference, None)
+        if self.adapter.CAPABILITIES.recovery is not Recovery.SAME_REQUEST:
+            return self.read(handle, timeout_s=timeout_s)
+        match self.create(checkout, timeout_s=timeout_s):
+            case Created(checkout_id, url):
+                read = self.read(Handle(checkout.reference, checkout_id), timeout_s=timeout_s)
+                if isinstance(read, Found) and read.observation.checkout_url is None:
+                    return Found(replace(read.observation, checkout_url=url))
+                return read
+            case Refused():
+                return Missing()
+            case Unanswered(reason):
+                return Unreadable(reason)
 
     def close(self, checkout_id: str, *, timeout_s: float) -> CloseAnswer:
         """Ask that nobody can pay this checkout any more. Read afterwards, whatever it says."""

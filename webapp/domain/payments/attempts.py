@@ -77,6 +77,8 @@ def begin(link: PaymentLink, session: PaymentSession, *, actor: str) -> PaymentA
         return_url=f"{settings.base_url}/pay/{link.code}/processing?returned=1",
         notice_url=f"{settings.base_url}/hooks/{account.provider}/{account.hook_token}",
         expires_at=max(min(link.expires_at, latest - EXPIRY_MARGIN), earliest + EXPIRY_MARGIN),
+        # Who does not need it is not told who buys.
+        buyer_email=(link.buyer_email or session.buyer_email) if limits.needs_email else None,
     ).as_json()
     link.may_hold_money = True
     session.attempt_count += 1

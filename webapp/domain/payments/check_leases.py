@@ -9,11 +9,12 @@ from sqlalchemy import CTE, ColumnElement, Select, case, func, or_, select, upda
 from sqlalchemy.orm import InstrumentedAttribute
 
 from webapp.core import references
+from webapp.core.states import AttemptState
 from webapp.domain.payments import accounts, cadence
 from webapp.domain.transaction import database_now, transaction
 from webapp.extensions import db, settings
 from webapp.models import PaymentAttempt
-from webapp.providers.base import Found, Handle, Missing, Read, Unreadable
+from webapp.providers.base import CheckoutRequest, Found, Handle, Missing, Read, Unreadable
 from webapp.providers.connection import Connection
 
 logger = structlog.get_logger(__name__)
@@ -29,6 +30,8 @@ class Check:
     # None where our own row cannot be used, such as credentials of a lost key.
     connection: Connection | None
     timeout_s: float
+    # What was asked for, while nobody knows whether it was made.
+    unanswered: CheckoutRequest | None = None
 
     @property
     def reference(self) -> str:
@@ -40,6 +43,8 @@ class Check:
         try:
             if self.connection is None:
                 return Unreadable("the account's credentials cannot be used")
+            if self.unanswered is not None:
+                return self.connection.recover(self.unanswered, timeout_s=self.timeout_s)
             return self.connection.read(self.handle, timeout_s=self.timeout_s)
         except Exception as error:
             logger.exception("adapter_failed", attempt=self.reference)
@@ -55,7 +60,15 @@ def check_of(attempt: PaymentAttempt, *, token: str = "") -> Check:
         logger.exception("credentials_unusable", attempt=attempt.reference)
     handle = Handle(attempt.reference, attempt.checkout_id)
     account_id = attempt.provider_account_id
-    return Check(handle, token, account_id, connection, settings.provider_timeout_s)
+    is_unanswered = attempt.state is AttemptState.CREATED and attempt.checkout_id is None
+    return Check(
+        handle,
+        token,
+        account_id,
+        connection,
+        settings.provider_timeout_s,
+        CheckoutRequest.from_json(attempt.request) if is_unanswered else None,
+    )
 
 
 def take_due(*, limit: int, rooms: Mapping[int, int]) -> list[Check]:
