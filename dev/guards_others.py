@@ -86,6 +86,49 @@ OWN_ROWS: Final = (
     ),
     Guard(
         law=10,
+        what="the merchant of the list of links",
+        file=f"{_PAYMENTS}/link_lists.py",
+        old="PaymentLink.merchant_id == merchant.id, PaymentLink.state.in_(_STATES[tab])",
+        new="PaymentLink.state.in_(_STATES[tab])",
+        test="tests/web/test_desk_list.py::test_a_list_holds_ones_own_links_only",
+    ),
+    Guard(
+        law=10,
+        what="the merchant on every page of a link at the desk",
+        file=f"{_PAYMENTS}/links.py",
+        old="    return PaymentLink.merchant_id == merchant.id, or_(*names)\n",
+        new="    return (or_(*names),)\n",
+        test="tests/web/test_desk_others.py::test_another_merchants_link_is_not_there_on_any_route",
+    ),
+    Guard(
+        law=10,
+        what="the merchant whose email is sent again",
+        file="webapp/domain/messages/resending.py",
+        old="PaymentLink.merchant_id == merchant.id, PaymentLink.reference == order",
+        new="PaymentLink.reference == order",
+        test="tests/domain/test_resending_again.py"
+        "::test_an_email_of_another_merchant_or_another_order_is_not_there",
+    ),
+    Guard(
+        law=10,
+        what="the merchant of a form that comes twice",
+        file=f"{_PAYMENTS}/placing.py",
+        old="PaymentLink.merchant_id == merchant.id, PaymentLink.form_id == form_id",
+        new="PaymentLink.form_id == form_id",
+        test="tests/domain/test_placing.py"
+        "::test_the_form_of_one_merchant_never_leads_to_the_link_of_another",
+    ),
+    Guard(
+        law=10,
+        what="the desk for owners and staff only",
+        file="webapp/web/dashboard/desk.py",
+        old="    made.before_request(auth.admit)\n",
+        new="",
+        test="tests/web/test_desk_sign_in.py"
+        "::test_whom_the_desk_is_not_for_is_told_so_in_plain_words",
+    ),
+    Guard(
+        law=10,
         what="the merchant of the event that a link is for",
         file=f"{_PAYMENTS}/links.py",
         old="if order.event is not None and order.event.merchant_id != merchant.id:",

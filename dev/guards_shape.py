@@ -29,7 +29,6 @@ WAITING: Final[Mapping[int, str]] = MappingProxyType(
     {
         3: "refunds",
         6: "refreshing a provider's token",
-        10: "the merchant's pages",
     }
 )
 

@@ -12,6 +12,13 @@ from dev.stack import Stack
 # Made by hand in the test of a page that asks for an address.
 _PAY = re.compile(r"http://\S+/pay/(\w+)")
 
+# The worker prints and sends while we look.
+_LOOKS: Final = 100
+_LOOK_AGAIN_MS: Final = 200
+
+OWNER: Final = "owner@stage.example"
+OWNER_PASSWORD: Final = "small-stage-demo"  # noqa: S105  # of the demo
+
 Visit = Callable[["Walk", Page], None]
 
 
@@ -66,6 +73,52 @@ def _wrong_address(walk: Walk, page: Page) -> None:
     page.locator("#email-error").wait_for()
 
 
+def _message(walk: Walk, page: Page) -> None:
+    """Open the email of the paid example, once the worker has sent it."""
+    brought = page.get_by_role("link", name="Your 2 tickets for")
+    for _ in range(_LOOKS):
+        walk.goto(page, "/dev/mail")
+        if brought.count():
+            break
+        page.wait_for_timeout(_LOOK_AGAIN_MS)
+    brought.first.click()
+    page.locator("pre").wait_for()
+
+
+def _tickets(walk: Walk, page: Page) -> None:
+    _message(walk, page)
+    page.locator("pre").get_by_role("link").first.click()
+    page.get_by_role("heading", name="Your tickets").wait_for()
+
+
+def _desk(path: str) -> Visit:
+    def visit(walk: Walk, page: Page) -> None:
+        walk.goto(page, path)
+        if page.get_by_role("heading", name="Sign in").count():
+            page.get_by_label("Email").fill(OWNER)
+            page.get_by_label("Password").fill(OWNER_PASSWORD)
+            page.get_by_role("button", name="Sign in").click()
+            page.locator("body.desk").wait_for()
+
+    return visit
+
+
+def _wrong_sign_in(walk: Walk, page: Page) -> None:
+    walk.goto(page, "/desk/sign-in")
+    page.get_by_label("Email").fill(OWNER)
+    page.get_by_label("Password").fill("not this one")
+    page.get_by_role("button", name="Sign in").click()
+    page.locator("#errors").wait_for()
+
+
+def _wrong_link(walk: Walk, page: Page) -> None:
+    _desk("/desk/links/new")(walk, page)
+    page.get_by_label("What it is for").fill("A song book")
+    page.get_by_label("Amount", exact=False).first.fill("1.999")
+    page.get_by_role("button", name="Make and open").click()
+    page.locator("#errors").wait_for()
+
+
 # The name of each page, as its screenshot is called, and how one gets there.
 PAGES: Final[Mapping[str, Visit]] = {
     "pay": lambda walk, page: walk.goto(page, f"/pay/{walk.payable}"),
@@ -78,5 +131,20 @@ PAGES: Final[Mapping[str, Visit]] = {
     "expired": _example("DEMO-EXPIRED", "expired"),
     "stopped-checking": lambda walk, page: walk.goto(page, f"/pay/{walk.payable}/expired"),
     "canceled": _example("DEMO-CANCELED", "canceled"),
+    "tickets": _tickets,
+    "mail": _at("/dev/mail"),
+    "message": _message,
     "not-found": _at("/pay/ZZZZZZZZ"),
+    "desk-sign-in": _at("/desk/sign-in"),
+    "desk-sign-in-wrong": _wrong_sign_in,
+    "desk-links": _desk("/desk/links"),
+    "desk-links-nothing-found": _desk("/desk/links?q=nobody"),
+    "desk-make": _desk("/desk/links/new"),
+    "desk-make-wrong": _wrong_link,
+    "desk-link-paid": _desk("/desk/links/DEMO-PAID"),
+    "desk-link-draft": _desk("/desk/links/DEMO-DRAFT"),
+    "desk-link-waiting": _desk("/desk/links/TEST-001"),
+    "desk-link-review": _desk("/desk/links/DEMO-REVIEW"),
+    "desk-review": _desk("/desk/links/DEMO-REVIEW/review"),
+    "desk-cancel": _desk("/desk/links/DEMO-DRAFT/cancel"),
 }

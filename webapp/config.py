@@ -124,6 +124,7 @@ class Settings(BaseSettings):
     poll_idle_s: Seconds = 15
     poll_review_s: Seconds = 30
     poll_limit_s: Seconds = 900
+    desk_poll_s: Seconds = 3
 
     database_pool: Count = 20
     hook_max_bytes: Count = 65_536

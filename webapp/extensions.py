@@ -5,6 +5,7 @@ from typing import Any, cast
 
 import redis
 from flask import Flask, current_app  # noqa: TID251  # the settings hang on the app
+from flask_login import LoginManager, current_user
 from flask_sqlalchemy import SQLAlchemy
 from flask_wtf.csrf import CSRFProtect
 from redis.backoff import NoBackoff
@@ -45,6 +46,9 @@ class Base(DeclarativeBase):
 # Rows stay readable after their commit: whoever needs them fresh locks and re-reads them.
 db = SQLAlchemy(model_class=Base, session_options={"expire_on_commit": False})
 csrf = CSRFProtect()
+login_manager = LoginManager()
+# It would sign out whoever changes from one network to another.
+login_manager.session_protection = None
 
 _SETTINGS = "tillgate.settings"
 _QUEUE = "tillgate.queue_redis"
@@ -76,3 +80,7 @@ def bind(app: Flask, values: Settings) -> None:
     app.extensions[_QUEUE] = connect_redis(values.redis_url, timeout_s=QUEUE_TIMEOUT_S)
     db.init_app(app)
     csrf.init_app(app)
+    # Its own `init_app` looks into the session at every answer, a buyer's polls among them, and for
+    # every template: they would vary with the cookie and load a user whom nobody asks for.
+    app.login_manager = login_manager  # type: ignore[attr-defined]
+    app.jinja_env.globals["current_user"] = current_user

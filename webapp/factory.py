@@ -9,7 +9,8 @@ from jinja2 import StrictUndefined
 from webapp import extensions, paper, refusals
 from webapp.api import health, problems, provider_notices
 from webapp.config import ROOT, Settings
-from webapp.web import checkout, errors, headers, status
+from webapp.web import auth, checkout, dev_mail, errors, headers, status, tickets
+from webapp.web.dashboard import acting, links, lists, making
 from webapp.web.static_files import StaticFiles
 
 # One statement that waits longer for a lock than this gives up with a clear error, so that a web
@@ -22,6 +23,12 @@ _FOR_PROGRAMS = ("/api/", "/hooks/", "/health/")
 _BLUEPRINTS = (
     checkout.blueprint,
     status.blueprint,
+    tickets.blueprint,
+    auth.blueprint,
+    lists.blueprint,
+    making.blueprint,
+    links.blueprint,
+    acting.blueprint,
     health.blueprint,
     provider_notices.blueprint,
 )
@@ -40,6 +47,8 @@ def create_app(settings: Settings, *, has_commands: bool = False) -> Flask:
     extensions.bind(app, settings)
     for blueprint in _BLUEPRINTS:
         app.register_blueprint(blueprint)
+    if dev_mail.folder(settings) is not None:
+        app.register_blueprint(dev_mail.blueprint)
     if has_commands:
         from webapp.cli import commands  # noqa: PLC0415  # see above
 

@@ -35,6 +35,12 @@ def moment(at: datetime, timezone: str) -> str:
     return f"{day(at, timezone)}, {local:%H:%M} {spoken}"
 
 
+def brief(at: datetime, timezone: str) -> str:
+    """Write a moment for a table that names its zone once: `21 Nov 2026, 19:30`. See `day`."""
+    local = _local(at, timezone)
+    return f"{local.day} {local:%b %Y, %H:%M}"
+
+
 def fill(template: str, **values: object) -> str:
     """Fill one file of `templates/`. In `.html` every value is text; a missing name is an error."""
     return _environment().get_template(template).render(values)
@@ -59,7 +65,7 @@ def _money(amount: Money) -> str:
 
 
 # What every template may use, on paper and on the pages.
-FILTERS: Final = {"money": _money, "day": day, "moment": moment}
+FILTERS: Final = {"money": _money, "day": day, "moment": moment, "brief": brief}
 
 
 @cache

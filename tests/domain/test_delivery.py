@@ -12,7 +12,7 @@ from webapp.core import ticket_code
 from webapp.core.states import EmailState
 from webapp.domain.payments import status
 from webapp.domain.payments.status import Deliveries
-from webapp.domain.tickets import delivery
+from webapp.domain.tickets import buyer_tokens, delivery, orders
 from webapp.domain.transaction import TransactionError, transaction
 from webapp.extensions import db, settings
 from webapp.models import PaymentLink, Ticket, TicketDocument
@@ -57,7 +57,7 @@ def test_the_tickets_are_printed_once_and_kept_for_every_try(
 
 def test_two_who_print_at_once_both_return_what_was_stored(make: Factories, app: Flask) -> None:
     link_id = promised(make, ticket_count=1).link_id
-    order = delivery.order_of(db.session.get_one(PaymentLink, link_id))
+    order = orders.order_of(db.session.get_one(PaymentLink, link_id))
     printed = side_by_side(app, [lambda: delivery.pdf(link_id, order)] * 4)
     (kept,) = everything(TicketDocument)
     assert set(printed) == {kept.content}
@@ -65,7 +65,7 @@ def test_two_who_print_at_once_both_return_what_was_stored(make: Factories, app:
 
 def test_nothing_is_printed_inside_a_transaction(make: Factories) -> None:
     link = db.session.get_one(PaymentLink, promised(make, ticket_count=1).link_id)
-    order = delivery.order_of(link)
+    order = orders.order_of(link)
 
     def print_inside() -> None:
         with transaction():
@@ -87,7 +87,7 @@ def test_a_message_too_large_goes_without_its_pdf_and_says_where_the_tickets_are
     assert pdf_of(arrived) is None
     text = arrived.get_body(("plain",))
     assert text is not None
-    assert f"{settings.base_url}/pay/{message.link.code}" in text.get_content()
+    assert buyer_tokens.page_url(message.link.code) in text.get_content()
     assert len(server.taken[0].original_content or b"") < 30_000
     assert fresh(message).state is EmailState.SENT
     assert len(everything(TicketDocument)) == 1

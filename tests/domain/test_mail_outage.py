@@ -1,6 +1,7 @@
 """A mail server that is away, or that takes nothing from us, delays promises and ends none."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -87,6 +88,20 @@ def test_a_server_that_never_greets_costs_no_try(make: Factories, configure: Con
         configure(mail_url=f"smtp://127.0.0.1:{port}", mail_timeout_s=SHORT_S)
         send_due()
     assert (fresh(message).state, message.tries) == (EmailState.QUEUED, 0)
+
+
+@pytest.mark.parametrize("stage", ["MAIL", "RCPT", "DATA", "MESSAGE", "QUIT"])
+def test_a_server_that_takes_its_time_gets_the_message_once(
+    make: Factories, configure: Configure, stage: str
+) -> None:
+    message = promised(make)
+    with serving(Moment(stage, lambda: time.sleep(SHORT_S))) as server:
+        configure(mail_url=url_of(server))
+        assert send_due() == 1
+        make_due(make, message)
+        assert send_due() == 0
+    assert (fresh(message).state, message.tries) == (EmailState.SENT, 1)
+    assert len(received(server)) == 1
 
 
 def test_a_server_that_does_not_let_us_sign_in_ends_no_promise(

@@ -42,8 +42,12 @@ def _check_tickets(place: Place, code: str) -> None:
     messages = eventually(lambda: place.mail(reference))
     assert len(messages) == 1
     signer = TicketSigner.from_text(place.stack.settings["TICKET_SIGNING_KEY"])
-    (attachment,) = messages[0].iter_attachments()
-    document = pypdfium2.PdfDocument(io.BytesIO(attachment.get_content()))
+    (printed,) = (
+        part
+        for part in messages[0].iter_attachments()
+        if part.get_content_type() == "application/pdf"
+    )
+    document = pypdfium2.PdfDocument(io.BytesIO(printed.get_content()))
     claims = []
     for sheet in document:
         (found,) = zxingcpp.read_barcodes(sheet.render(scale=3).to_pil())

@@ -2,7 +2,9 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from webapp.config import Settings
 from webapp.extensions import csrf
+from webapp.factory import create_app
 
 # Every route, who may ask for it, and nothing else: a new one has to be thought about here.
 ROUTES = {
@@ -11,22 +13,78 @@ ROUTES = {
     ("GET", "/pay/<code>/<any(processing,success,expired,canceled,review):page>"): "public",
     ("GET", "/pay/<code>/continue"): "the buyer's cookie",
     ("GET", "/pay/<code>/status"): "public",
+    ("GET", "/tickets/<token>"): "the long token of the buyer's email",
+    ("GET", "/tickets/<token>/tickets.pdf"): "the long token of the buyer's email",
+    ("GET", "/tickets/<token>/event.ics"): "the long token of the buyer's email",
+    ("GET", "/desk"): "owners and staff",
+    ("GET", "/desk/sign-in"): "public",
+    ("POST", "/desk/sign-in"): "public, form token",
+    ("POST", "/desk/sign-out"): "public, form token",
+    ("GET", "/desk/links"): "owners and staff",
+    ("GET", "/desk/links/rows"): "owners and staff",
+    ("GET", "/desk/links/new"): "owners and staff",
+    ("POST", "/desk/links/new"): "owners and staff, form token",
+    ("GET", "/desk/links/<reference>"): "owners and staff of the link's merchant",
+    ("GET", "/desk/links/<reference>/panel"): "owners and staff of the link's merchant",
+    ("GET", "/desk/links/<reference>/qr.png"): "owners and staff of the link's merchant",
+    ("GET", "/desk/links/<reference>/open"): "owners and staff of the link's merchant",
+    ("POST", "/desk/links/<reference>/open"): "the same, form token",
+    ("GET", "/desk/links/<reference>/cancel"): "owners and staff of the link's merchant",
+    ("POST", "/desk/links/<reference>/cancel"): "the same, form token",
+    ("GET", "/desk/links/<reference>/review"): "owners and staff of the link's merchant",
+    ("POST", "/desk/links/<reference>/accept"): "the same, form token",
+    ("POST", "/desk/links/<reference>/dismiss"): "the same, form token",
+    ("GET", "/desk/links/<reference>/send"): "owners and staff of the link's merchant",
+    ("POST", "/desk/links/<reference>/send"): "the same, form token",
     ("POST", "/hooks/<provider>/<token>"): "the provider's signature",
     ("GET", "/api/health"): "public",
     ("GET", "/health/ready"): "public",
+}
+
+# There only on a development machine whose mail goes into a folder.
+DEVELOPMENT_ROUTES = {
+    ("GET", "/dev/mail"): "public",
+    ("GET", "/dev/mail/<name>"): "public",
+    ("GET", "/dev/mail/<name>/html"): "public",
+    ("GET", "/dev/mail/<name>/parts/<int:number>"): "public",
+    ("GET", "/dev/mail/<name>/raw"): "public",
 }
 
 # These are called by programs that cannot hold a form's token.
 WITHOUT_FORM_TOKEN = {"webapp.api.provider_notices.receive_notice"}
 
 
-def test_every_route_has_been_thought_about(app: Flask) -> None:
-    found = {
+def routes(app: Flask) -> set[tuple[str, str]]:
+    return {
         (method, rule.rule)
         for rule in app.url_map.iter_rules()
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
     }
-    assert found == set(ROUTES)
+
+
+def test_every_route_has_been_thought_about(app: Flask) -> None:
+    assert routes(app) == set(ROUTES)
+
+
+@pytest.mark.parametrize(
+    ("environment", "mail_url", "are_there"),
+    [
+        ("development", "file:///var/mail-of-nobody", True),
+        ("development", "smtp://mail.example", False),
+        ("test", "file:///var/mail-of-nobody", False),
+        ("production", "file:///var/mail-of-nobody", False),
+        ("production", "smtp://mail.example", False),
+    ],
+)
+def test_a_developers_pages_are_on_a_developers_machine_only(
+    settings: Settings, environment: str, mail_url: str, are_there: bool
+) -> None:
+    place = settings.model_dump() | {"environment": environment, "mail_url": mail_url}
+    app = create_app(Settings.model_validate(place))
+    assert routes(app) - set(ROUTES) == (set(DEVELOPMENT_ROUTES) if are_there else set())
+    client = app.test_client()
+    assert client.get("/dev/mail").status_code == (200 if are_there else 404)
+    assert client.get("/dev/mail/x.eml").status_code == 404
 
 
 def test_only_named_routes_are_free_of_the_form_token() -> None:

@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 
 from tests.conftest import Configure
-from tests.domain.mailing import lapse, make_due, open_items, promised, received, send_due
+from tests.domain.mailing import Moment, lapse, make_due, open_items, promised, received, send_due
 from tests.domain.side_by_side import wait_for
 from tests.factories import Factories, everything, fresh
 from tests.sandbox.process import eventually
@@ -33,6 +33,7 @@ WAITS_FOR_A_LOCK = (
 class Step:
     """Where the sender is stopped: at a silent server, or before a lock that somebody holds.
 
+    The lock is held from the start, or from the moment at which the server hears of `lock_at`.
     `after` is the state in which its death leaves the message, `copies` how many the server has in
     the end.
     """
@@ -42,6 +43,7 @@ class Step:
     copies: int
     script: Script = field(default_factory=dict)
     lock: str = ""
+    lock_at: str = ""
     is_printed: bool = True
 
 
@@ -54,10 +56,24 @@ STEPS = (
         is_printed=False,
     ),
     Step(
+        "before the printed tickets are stored",
+        EmailState.QUEUED,
+        copies=1,
+        lock="LOCK TABLE ticket_document IN SHARE MODE",
+        is_printed=False,
+    ),
+    Step(
         "after the tickets are printed",
         EmailState.QUEUED,
         copies=1,
         script={"RCPT": Fault.SILENCE},
+    ),
+    Step(
+        "before the hand-over is written down",
+        EmailState.QUEUED,
+        copies=1,
+        lock="SELECT FROM email_message FOR UPDATE",
+        lock_at="RCPT",
     ),
     Step(
         "after the hand-over is written down",
@@ -76,6 +92,12 @@ STEPS = (
         EmailState.DOUBTFUL,
         copies=2,
         script={"MESSAGE": Fault.SILENCE},
+    ),
+    Step(
+        "at the goodbye to the server that has the message",
+        EmailState.DOUBTFUL,
+        copies=2,
+        script={"QUIT": Fault.SILENCE},
     ),
     Step(
         "between the answer and our commit",
@@ -131,12 +153,32 @@ def test_a_sender_that_is_killed_twice_in_doubt_leaves_the_message_to_a_person(
     assert open_items(message) == ["message_doubtful"]
 
 
+def test_a_sender_that_is_killed_before_it_has_its_lease_changes_nothing(
+    make: Factories, configure: Configure, app: Flask, connect: Connect
+) -> None:
+    message = promised(make)
+    leasing = Step(
+        "", EmailState.QUEUED, copies=1, lock="LOCK TABLE email_message IN EXCLUSIVE MODE"
+    )
+    with serving() as server:
+        configure(mail_url=url_of(server))
+        _kill_at(leasing, app, server, connect)
+        assert (fresh(message).state, message.tries) == (leasing.after, 0)
+        assert server.asked == []
+        assert send_due() == 1
+    assert len(received(server)) == leasing.copies
+    assert fresh(message).state is EmailState.SENT
+
+
 def _kill_at(step: Step, app: Flask, server: MailServer, connect: Connect) -> None:
     """Run a sender until it stands at the step, and kill it."""
     db.session.rollback()
     with ExitStack() as locks:
-        if step.lock:
+        if step.lock and not step.lock_at:
             locks.enter_context(_held(connect(), step.lock))
+        elif step.lock:
+            held = _held(connect(), step.lock)
+            server.script = Moment(step.lock_at, lambda: locks.enter_context(held))
         process = sender.start(app)
         eventually(lambda: set(step.script) <= set(server.asked))
         if step.lock:

@@ -18,6 +18,7 @@ _ORDER = TicketOrder(
     merchant_name="Kulturverein Überall",
     order_reference=REFERENCE,
     title="2 seats, first row",
+    event_reference=EVENT,
     event_name="Winter concert",
     event_place="Stadthalle, Königsstraße 12, Köln",
     event_starts_at=datetime(2026, 11, 21, 18, 30, tzinfo=UTC),

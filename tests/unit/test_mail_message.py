@@ -111,6 +111,7 @@ def test_the_head_says_from_whom_to_whom_and_that_a_machine_wrote_it() -> None:
     assert header(content, "Subject") == "Your 2 tickets for Winter concert"
     assert message["Message-ID"] == MESSAGE_ID
     assert message["Auto-Submitted"] == "auto-generated"
+    assert message["Content-Language"] == "en"
     assert [name for name in message if message.get_all(name) != [message[name]]] == []
 
 
@@ -234,6 +235,7 @@ def assert_only_ours(content: bytes, words: str) -> None:
         "Auto-Submitted",
         "MIME-Version",
         "Content-Type",
+        "Content-Language",
     ]
     for name, address in (
         ("From", "tickets@pay.example"),

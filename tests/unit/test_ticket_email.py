@@ -12,7 +12,7 @@ from webapp.documents.ticket_email import TicketEmail
 
 Reader = Callable[[TicketEmail], str]
 
-PAGE = "https://pay.example/pay/K7M2QD4X/success?t=abc&u=1"
+PAGE = "https://pay.example/tickets/K7M2QD4X.abc?t=abc&u=1"
 
 
 def facts(tickets: int = 2, **changes: Any) -> TicketEmail:
@@ -81,9 +81,39 @@ def test_both_texts_tell_the_whole_order(text: Reader) -> None:
         assert fact in told
 
 
-def test_the_page_is_linked_in_both_texts() -> None:
-    assert f"\n  {PAGE}\n" in plain(facts(2))
-    assert PAGE in [link["href"] for link in html(facts(2)).find_all("a")]
+@pytest.mark.parametrize(("tickets", "label"), [(0, "receipt"), (1, "ticket"), (2, "tickets")])
+def test_both_texts_begin_with_the_way_to_the_ticket_page(tickets: int, label: str) -> None:
+    email = facts(tickets)
+    assert f"\n\nOpen your {label}\n  {PAGE}\n" in plain(email)
+    first = html(email).find("a")
+    assert first is not None
+    assert (first["href"], first.get_text()) == (PAGE, f"Open your {label}")
+
+
+@pytest.mark.parametrize("text", [plain, words])
+def test_what_to_note_about_tickets_is_told_with_tickets_only(text: Reader) -> None:
+    assert "Doors open at 18:45." in text(facts(1))
+    assert "Doors open at 18:45." not in text(facts(0))
+
+
+@pytest.mark.parametrize("text", [plain, words])
+def test_the_file_for_the_calendar_is_named_where_the_event_has_a_day(text: Reader) -> None:
+    assert "event.ics" in text(facts(1))
+    assert "event.ics" not in text(facts(1, event_starts_at=None, event_timezone=None))
+
+
+def test_every_element_keeps_its_look_where_the_style_sheet_is_dropped() -> None:
+    page = html(facts(2))
+    image = page.find("img")
+    button = page.find("a")
+    assert image is not None
+    assert button is not None
+    # A scanner needs the white ground in every scheme, a person a button that is one.
+    assert "background:#ffffff" in str(image["style"])
+    assert "background:#0a6a4c" in str(button["style"])
+    assert page.style is not None
+    dark = page.style.get_text().partition("prefers-color-scheme: dark")[2]
+    assert "img" not in dark
 
 
 @pytest.mark.parametrize("text", [plain, words])
@@ -107,6 +137,7 @@ def test_a_receipt_mentions_no_tickets_and_what_is_not_known_leaves_no_trace(tex
             support_email=None,
         )
     )
+    told = told.replace(PAGE, "")
     assert "Thank you." in told
     assert "This is your receipt." in told
     assert "Reference: ORD-7K2MQD4XHB" in told
@@ -156,7 +187,7 @@ def test_markup_in_anybodys_words_is_only_text() -> None:
     page = html(email)
     assert len(page.find_all("img")) == 1
     assert not any("evil.example" in str(link["href"]) for link in page.find_all("a"))
-    assert words(email).count("Pay again") == 6
+    assert words(email).count("Pay again") == 7
     assert hostile in plain(email)
 
 

@@ -3,7 +3,7 @@
 from flask import Flask
 from flask_migrate import Migrate
 
-from webapp.cli import desk, links, mail, payments, review
+from webapp.cli import desk, links, mail, payments, review, users
 from webapp.extensions import db
 
 
@@ -17,5 +17,6 @@ def register(app: Flask) -> None:
         mail.group,
         desk.merchant_group,
         desk.seed,
+        users.user_group,
     ):
         app.cli.add_command(command)

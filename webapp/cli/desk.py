@@ -4,7 +4,8 @@ import click
 from flask.cli import AppGroup
 
 from webapp.cli.shell import refusing
-from webapp.domain.desk import demo, merchants
+from webapp.cli.users import password_stdin, read_password
+from webapp.domain.desk import demo, merchants, users
 from webapp.extensions import settings
 
 merchant_group = AppGroup("merchant", help="Make merchants.")
@@ -14,14 +15,45 @@ merchant_group = AppGroup("merchant", help="Make merchants.")
 @click.argument("slug")
 @click.option("--name", required=True, help="As buyers read it.")
 @click.option("--support-email", help="Where buyers find help.")
+@click.option(
+    "--timezone",
+    default="UTC",
+    show_default=True,
+    help="In which it is told all times, such as Europe/Berlin.",
+)
 @click.option("--sandbox", is_flag=True, help="Connect it to the sandbox bank.")
+@click.option("--owner-email", help="Who signs in for it; their password is asked for.")
+@click.option("--owner-name", help="How the owner is called; their address unless said.")
+@password_stdin
 @refusing
-def create_merchant(*, slug: str, name: str, support_email: str | None, sandbox: bool) -> None:
-    """Make a merchant. SLUG is its short name for commands."""
-    merchant = merchants.make(slug, name, support_email=support_email)
+def create_merchant(
+    *,
+    slug: str,
+    name: str,
+    support_email: str | None,
+    timezone: str,
+    sandbox: bool,
+    owner_email: str | None,
+    owner_name: str | None,
+    from_stdin: bool,
+) -> None:
+    """Make a merchant. SLUG is its short name for commands.
+
+    With --owner-email somebody can sign in for it at /desk. The password, 12 characters or more, is
+    asked for twice and not shown. In a script: --password-stdin.
+    """
+    owner = None
+    if owner_email:
+        password = read_password(from_stdin=from_stdin)
+        owner = users.draft(email=owner_email, password=password, name=owner_name or owner_email)
+    merchant = merchants.make(
+        slug, name, support_email=support_email, timezone=timezone, owner=owner
+    )
     if sandbox:
         merchants.connect_sandbox(merchant)
     click.echo(f"{merchant.slug}: {merchant.name}")
+    if owner is not None:
+        click.echo(f"{owner.email} signs in at {settings.base_url}/desk")
 
 
 @click.command("seed")
@@ -31,5 +63,8 @@ def seed(*, without_examples: bool) -> None:
     """Make a demo merchant with something to pay; run again, it makes only what is missing."""
     made = demo.prepare(has_examples=not without_examples)
     click.echo(f"Merchant          {made.merchant.name} ({made.merchant.slug})")
+    click.echo(f"Desk              {settings.base_url}/desk")
+    password = made.owner_password or "(the password was shown when the owner was made)"
+    click.echo(f"Sign in           {demo.OWNER}  {password}")
     click.echo(f"Pending order     {made.pending_reference}")
     click.echo(f"Payable link      {settings.base_url}/pay/{made.payable_code}")

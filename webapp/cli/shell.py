@@ -27,7 +27,7 @@ def refusing(command: Callable[P, T]) -> Callable[P, T]:
     def run(*args: P.args, **kwargs: P.kwargs) -> T:
         try:
             return command(*args, **kwargs)
-        except (click.exceptions.Exit, click.ClickException):
+        except (click.exceptions.Exit, click.Abort, click.ClickException):
             raise
         except Exception as error:  # noqa: BLE001  # `explain` logs what it does not know
             refusal = explain(error)

@@ -53,6 +53,12 @@ class NoRoomError(TillgateError):
     code = "no_room"
 
 
+class NotRepeatableError(TillgateError):
+    """The email is on its way still, or was sent often enough."""
+
+    code = "not_repeatable"
+
+
 class ProviderRefusedError(TillgateError):
     """The payment provider understood our request and refused it for good."""
 

@@ -11,8 +11,8 @@ class TicketEmail:
     """One order, told to its buyer. Without tickets it is a receipt.
 
     `paid_at` is an aware moment, told in the zone of the IANA name `timezone`. `page_url` is the
-    whole address of the payment link's page. When `is_pdf_attached` is false the text sends the
-    buyer to that page for the tickets.
+    whole address of the buyer's own ticket page. When `is_pdf_attached` is false the text sends the
+    buyer to that page for the PDF.
     """
 
     order: TicketOrder

@@ -27,6 +27,7 @@ class TicketOrder:
     merchant_name: str
     order_reference: str
     title: str
+    event_reference: str | None
     event_name: str | None
     event_place: str | None
     event_starts_at: datetime | None

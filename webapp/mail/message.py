@@ -19,6 +19,9 @@ from webapp.mail.headers import (
 
 _POLICY = WirePolicy()
 
+# Of every template under templates/emails.
+_LANGUAGE = "en"
+
 
 @dataclass(frozen=True)
 class Attachment:
@@ -101,4 +104,6 @@ def compose(
         message.add_attachment(
             file.content, maintype=maintype, subtype=subtype, filename=one_line(file.filename)
         )
+    # Last: becoming a multipart gives the headers of the content to a part.
+    message["Content-Language"] = _LANGUAGE
     return message

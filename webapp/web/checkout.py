@@ -14,7 +14,7 @@ from webapp.core.states import LinkState
 from webapp.domain.payments import attempts, checkouts, links, sessions
 from webapp.domain.payments import status as statuses
 from webapp.domain.payments.status import LinkStatus
-from webapp.domain.tickets import tickets
+from webapp.domain.tickets import buyer_tokens, tickets
 from webapp.extensions import settings
 from webapp.web import pace
 from webapp.web.codes import clean_code
@@ -99,9 +99,10 @@ def _show(code: str, asked: PageName, *, refusal: Exception | None = None) -> Re
         refreshes=_refreshes(status, after),
         tickets=tickets.of_link(link.id) if is_buyers else [],
         is_buyers=is_buyers,
+        tickets_token=buyer_tokens.of(link.code) if is_buyers else None,
         refusal=refusal,
         email=request.form.get("email", ""),
-        timezone=link.event.timezone if link.event else "UTC",
+        timezone=(link.event or link.merchant).timezone,
     )
     answer = Response(html, status=_code_of(refusal), mimetype="text/html")
     answer.headers["Cache-Control"] = "no-store"

@@ -1,5 +1,6 @@
 """A demo merchant with something to pay, so that a newcomer sees the whole within a minute."""
 
+import secrets
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -9,13 +10,17 @@ from webapp.core import clock
 from webapp.core.errors import NotFoundError
 from webapp.core.money import Money
 from webapp.core.states import LinkState
-from webapp.domain.desk import demo_links, merchants
+from webapp.domain.desk import demo_links, merchants, users
 from webapp.domain.payments import links
 from webapp.domain.tickets import events
-from webapp.extensions import db
+from webapp.extensions import db, settings
 from webapp.models import Event, Merchant, PaymentLink
 
 SLUG = "demo"
+OWNER = "owner@stage.example"
+
+# Known to everybody, so no production has it: there the owner gets a password of their own.
+_PASSWORD = "small-stage-demo"  # noqa: S105  # no secret
 
 _EVENT = "An evening of small songs"
 _PAYABLE = "Two tickets for an evening of small songs"
@@ -28,6 +33,8 @@ class Demo:
     merchant: Merchant
     pending_reference: str
     payable_code: str
+    # None where the owner has been given one before.
+    owner_password: str | None
 
 
 def prepare(*, has_examples: bool) -> Demo:
@@ -42,14 +49,29 @@ def prepare(*, has_examples: bool) -> Demo:
     try:
         merchant = merchants.get(SLUG)
     except NotFoundError:
-        merchant = merchants.make(SLUG, "The Small Stage", support_email="help@stage.example")
+        merchant = merchants.make(
+            SLUG, "The Small Stage", support_email="help@stage.example", timezone="Europe/Berlin"
+        )
     merchants.connect_sandbox(merchant)
     event = _event(merchant)
     if has_examples:
         demo_links.prepare(merchant, event)
     else:
         demo_links.pend(merchant)
-    return Demo(merchant, demo_links.PENDING, _payable(merchant, event).code)
+    payable = _payable(merchant, event).code
+    return Demo(merchant, demo_links.PENDING, payable, _owner(merchant))
+
+
+def _owner(merchant: Merchant) -> str | None:
+    """Make the owner where there is none; return their password where it can still be told."""
+    is_there = OWNER in users.addresses(merchant)
+    if settings.is_production:
+        password = None if is_there else secrets.token_urlsafe(12)
+    else:
+        password = _PASSWORD
+    if not is_there and password is not None:
+        users.make(merchant, email=OWNER, password=password, name="Olive Owner")
+    return password
 
 
 def _event(merchant: Merchant) -> Event:

@@ -2,11 +2,10 @@
 
 import re
 import secrets
-from zoneinfo import available_timezones
 
 from sqlalchemy import select
 
-from webapp.core import text
+from webapp.core import text, wall_clock
 from webapp.core.errors import InvalidInputError, NotFoundError
 from webapp.core.sandbox_keys import account_keys
 from webapp.domain.desk import users
@@ -41,8 +40,7 @@ def make(
     """
     if not _SLUG.fullmatch(slug):
         raise InvalidInputError("slug", "must be small letters, digits and inner hyphens")
-    if timezone not in available_timezones():
-        raise InvalidInputError("timezone", "must be a name such as Europe/Berlin")
+    wall_clock.check_timezone(timezone)
     with transaction():
         if db.session.scalar(select(Merchant.id).where(Merchant.slug == slug)) is not None:
             raise InvalidInputError("slug", f"{slug!r} is taken")

@@ -5,14 +5,22 @@ from sqlalchemy.orm import joinedload
 
 from webapp import jobs
 from webapp.core import text
-from webapp.core.errors import InvalidTransitionError, NotFoundError
+from webapp.core.errors import (
+    InvalidInputError,
+    InvalidTransitionError,
+    NotFoundError,
+    NotRepeatableError,
+)
 from webapp.core.states import EmailState, LinkState
 from webapp.domain.messages import attention, emails
 from webapp.domain.messages.emails import Template
 from webapp.domain.transaction import database_now, lock, lock_all, transaction
 from webapp.domain.transitions import record, transition
 from webapp.extensions import db
-from webapp.models import EmailMessage, PaymentLink
+from webapp.models import EmailMessage, Merchant, PaymentLink
+
+# Further copies of one order's email that its merchant can ask for.
+MAX_COPIES = 5
 
 
 def retry(name: str, *, to: str | None, actor: str) -> PaymentLink:
@@ -42,13 +50,51 @@ def retry(name: str, *, to: str | None, actor: str) -> PaymentLink:
         for message in failed:
             _queue_again(link, message, address, actor)
         if not messages and address and link.state is LinkState.PAID:
-            emails.promise(link, Template.TICKETS, to=address)
-            record(link, "email_address_corrected", actor=actor)
-            _end_item(link, link.reference, actor)
+            _promise_first(link, address, actor)
         elif not failed:
             raise InvalidTransitionError(_why_not(messages))
         after_commit(jobs.kick, jobs.JobName.TICKET_EMAIL)
     return link
+
+
+def again(
+    merchant: Merchant, order: str, message: str | None, *, to: str | None, actor: str
+) -> PaymentLink:
+    """Send one of the merchant's emails again: what FAILED itself, of what was sent a copy.
+
+    Args:
+        merchant: whose order it is.
+        order: the order's reference.
+        message: which of its emails; None where it had no address to promise one to.
+        to: the right address, where the old one was wrong.
+        actor: who wants it.
+
+    Returns:
+        The order's link.
+
+    Raises:
+        NotFoundError: the merchant has no such order, or the order no such email.
+        InvalidInputError: `to` is no address, or is missing where there was none.
+        NotRepeatableError: one is on its way, there were enough copies, or nothing was paid.
+    """
+    address = text.email_address("to", to) if to else None
+    with transaction() as after_commit:
+        link = lock(
+            PaymentLink, PaymentLink.merchant_id == merchant.id, PaymentLink.reference == order
+        )
+        messages = lock_all(EmailMessage, EmailMessage.link_id == link.id, by=EmailMessage.id)
+        if message is None:
+            _promise_only(link, messages, address, actor)
+        else:
+            _repeat(link, messages, _named(messages, message), address, actor)
+        after_commit(jobs.kick, jobs.JobName.TICKET_EMAIL)
+    return link
+
+
+def is_under_way(message: EmailMessage) -> bool:
+    """Say whether a message is still to be sent, or sent once more, by itself."""
+    is_repeated = message.state is EmailState.DOUBTFUL and message.repeats == 0
+    return is_repeated or message.state in {EmailState.QUEUED, EmailState.SENDING}
 
 
 def latest(*, failed_only: bool, limit: int) -> list[EmailMessage]:
@@ -87,6 +133,58 @@ def _queue_again(link: PaymentLink, message: EmailMessage, address: str | None, 
     message.handing_over_at = None
     message.due_at = database_now()
     _end_item(link, message.reference, actor)
+
+
+def _named(messages: list[EmailMessage], name: str) -> EmailMessage:
+    for message in messages:
+        if message.reference == name:
+            return message
+    raise NotFoundError("the order has no such email")
+
+
+def _repeat(
+    link: PaymentLink,
+    messages: list[EmailMessage],
+    message: EmailMessage,
+    address: str | None,
+    actor: str,
+) -> None:
+    if message.state is EmailState.FAILED:
+        _queue_again(link, message, address, actor)
+        return
+    if link.state is not LinkState.PAID:
+        raise NotRepeatableError("only what a paid order buys is sent")
+    if any(is_under_way(one) for one in messages):
+        raise NotRepeatableError("an email of this order is on its way already")
+    # The first one is no copy.
+    number = len(messages)
+    if number > MAX_COPIES:
+        raise NotRepeatableError(f"{MAX_COPIES} further copies were sent, which is the most")
+    emails.promise(link, Template.TICKETS, to=address or message.to_address, copy=number)
+    record(link, "email_copy_promised", actor=actor, subject=message.reference)
+    attention.end_items(
+        link,
+        "message_doubtful",
+        subject=message.reference,
+        actor=actor,
+        reason="a further copy is sent",
+    )
+
+
+def _promise_only(
+    link: PaymentLink, messages: list[EmailMessage], address: str | None, actor: str
+) -> None:
+    if messages or link.state is not LinkState.PAID:
+        raise NotRepeatableError("only a paid order that was promised none wants an address")
+    if address is None:
+        raise InvalidInputError("to", "is needed: nobody told us an address")
+    _promise_first(link, address, actor)
+
+
+def _promise_first(link: PaymentLink, address: str, actor: str) -> None:
+    emails.promise(link, Template.TICKETS, to=address)
+    record(link, "email_address_corrected", actor=actor)
+    _end_item(link, link.reference, actor)
 
 
 def _end_item(link: PaymentLink, subject: str, actor: str) -> None:

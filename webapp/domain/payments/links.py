@@ -64,6 +64,27 @@ def make(
         InvalidInputError: a value cannot be accepted; `field` names it.
         AccountNotConnectedError: the merchant has no account to be paid to.
     """
+    with transaction():
+        return write(merchant, order, actor=actor, reference=reference)
+
+
+def write(
+    merchant: Merchant,
+    order: Order,
+    *,
+    actor: str,
+    reference: str | None = None,
+    form_id: str | None = None,
+) -> PaymentLink:
+    """Write a DRAFT, in this transaction; see `make`.
+
+    Args:
+        merchant: who gets paid.
+        order: for what.
+        actor: who makes it.
+        reference: the order's own, if there is one.
+        form_id: the form it was made with, which makes no second one.
+    """
     expires_at = order.expires_at or clock.now() + timedelta(hours=settings.link_life_h)
     _check_expiry(expires_at)
     order.money.checked_for_a_link()
@@ -71,35 +92,41 @@ def make(
         raise InvalidInputError("tickets", f"must be 0 to {MAX_TICKETS}")
     if order.event is not None and order.event.merchant_id != merchant.id:
         raise NotFoundError("there is no such event")
-    with transaction():
-        if reference is not None:
-            _check_reference(reference)
-        link = PaymentLink(
-            merchant_id=merchant.id,
-            provider_account_id=accounts.active(merchant).id,
-            event_id=order.event.id if order.event else None,
-            title=text.one_line("title", order.title, MAX_TITLE),
-            amount_minor=order.money.minor,
-            currency=order.money.currency,
-            ticket_count=order.ticket_count,
-            buyer_email=text.email_address("buyer_email", order.buyer_email)
-            if order.buyer_email
-            else None,
-            buyer_name=(
-                text.one_line("buyer_name", order.buyer_name, MAX_NAME)
-                if order.buyer_name
-                else None
-            ),
-            expires_at=expires_at,
-            reference=reference or references.order_reference(),
-        )
-        adopt(link)
-        record(link, "link_made", actor=actor)
+    if reference is not None:
+        _check_reference(reference)
+    link = PaymentLink(
+        merchant_id=merchant.id,
+        provider_account_id=accounts.active(merchant).id,
+        event_id=order.event.id if order.event else None,
+        form_id=form_id,
+        title=text.one_line("title", order.title, MAX_TITLE),
+        amount_minor=order.money.minor,
+        currency=order.money.currency,
+        ticket_count=order.ticket_count,
+        buyer_email=(
+            text.email_address("buyer_email", order.buyer_email) if order.buyer_email else None
+        ),
+        buyer_name=(
+            text.one_line("buyer_name", order.buyer_name, MAX_NAME) if order.buyer_name else None
+        ),
+        expires_at=expires_at,
+        reference=reference or references.order_reference(),
+    )
+    adopt(link)
+    record(link, "link_made", actor=actor)
     return link
 
 
-def open_(merchant: Merchant, name: str, *, actor: str) -> PaymentLink:
+def open_(
+    merchant: Merchant, name: str, *, actor: str, expires_at: datetime | None = None
+) -> PaymentLink:
     """Put a DRAFT up for payment; from now on its amount, account and tickets are frozen.
+
+    Args:
+        merchant: whose it is.
+        name: its code, reference or public id.
+        actor: who opens it.
+        expires_at: its new end, where the one it was made with has come too near.
 
     Raises:
         NotFoundError: the merchant has no such link.
@@ -110,17 +137,23 @@ def open_(merchant: Merchant, name: str, *, actor: str) -> PaymentLink:
     """
     with transaction():
         link = lock(PaymentLink, *named(merchant, name))
-        account = link.provider_account
-        if account.state is not AccountState.ACTIVE:
-            raise AccountNotConnectedError("the link's account takes no new payments")
-        if link.currency not in ADAPTERS[account.provider].CAPABILITIES.currencies:
-            raise InvalidInputError("currency", f"{account.provider} does not take {link.currency}")
-        _check_expiry(link.expires_at)
-        transition(link, LinkState.OPEN, actor=actor)
-        if not capacity.reserve(link):
-            raise NoRoomError("the event has too few places left")
-        link.opened_at = clock.now()
+        link.expires_at = expires_at or link.expires_at
+        put_up(link, actor=actor)
     return link
+
+
+def put_up(link: PaymentLink, *, actor: str) -> None:
+    """Open a DRAFT whose lock the caller holds, in this transaction; see `open_`."""
+    account = link.provider_account
+    if account.state is not AccountState.ACTIVE:
+        raise AccountNotConnectedError("the link's account takes no new payments")
+    if link.currency not in ADAPTERS[account.provider].CAPABILITIES.currencies:
+        raise InvalidInputError("currency", f"{account.provider} does not take {link.currency}")
+    _check_expiry(link.expires_at)
+    transition(link, LinkState.OPEN, actor=actor)
+    if not capacity.reserve(link):
+        raise NoRoomError("the event has too few places left")
+    link.opened_at = clock.now()
 
 
 def cancel(merchant: Merchant, name: str, *, actor: str) -> PaymentLink:

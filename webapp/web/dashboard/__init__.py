@@ -1,0 +1,1 @@
+"""The merchant's desk: links listed, made, looked at and acted upon."""
