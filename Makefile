@@ -40,8 +40,9 @@ drill: ## Run the longest tests, then pay under crashes of everything and count 
 	@$(READY) python -m dev.run_tests -m drill
 	@exec $(READY) python -m dev.drill
 
-docs: ## Write the generated parts of docs/
-	@exec $(READY) python -m dev.docs
+docs: ## Write the generated parts of docs/, and take the pictures of every page
+	@$(READY) python -m dev.docs
+	@exec $(READY) python -m dev.screenshots
 
 requirements: ## Compile pyproject.toml to requirements.txt and requirements-dev.txt
 	@exec $(READY) python -m dev.requirements
