@@ -19,13 +19,12 @@ from webapp.core.errors import (
 )
 from webapp.core.money import Money
 from webapp.core.states import AccountState, LinkState
-from webapp.domain.payments import accounts, closing
+from webapp.domain.payments import accounts, closing, limits
 from webapp.domain.tickets import capacity
 from webapp.domain.transaction import adopt, lock, transaction
 from webapp.domain.transitions import record, transition
 from webapp.extensions import db, settings
 from webapp.models import Event, Merchant, PaymentLink
-from webapp.providers.registry import ADAPTERS
 
 MAX_TITLE = 200
 MAX_NAME = 120
@@ -130,7 +129,7 @@ def open_(
 
     Raises:
         NotFoundError: the merchant has no such link.
-        InvalidInputError: the provider does not take this currency, or the link has ended already.
+        InvalidInputError: the provider does not take this money, or the link has ended already.
         NoRoomError: the event has too few places left.
         AccountNotConnectedError: the account takes no payments any more.
         InvalidTransitionError: it is not a DRAFT.
@@ -147,8 +146,7 @@ def put_up(link: PaymentLink, *, actor: str) -> None:
     account = link.provider_account
     if account.state is not AccountState.ACTIVE:
         raise AccountNotConnectedError("the link's account takes no new payments")
-    if link.currency not in ADAPTERS[account.provider].CAPABILITIES.currencies:
-        raise InvalidInputError("currency", f"{account.provider} does not take {link.currency}")
+    limits.check(account, link.money)
     _check_expiry(link.expires_at)
     transition(link, LinkState.OPEN, actor=actor)
     if not capacity.reserve(link):
