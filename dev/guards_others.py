@@ -207,4 +207,12 @@ NOTHING_SENSITIVE: Final = (
     ),
 )
 
-OTHERS: Final = (*POLLS, *FAILING_ROWS, *OWN_ROWS, *NOTHING_SENSITIVE)
+OTHERS: Final = (*POLLS, *FAILING_ROWS, *OWN_ROWS, *NOTHING_SENSITIVE    Guard(
+        law=11,
+        what="the signature of the token that opens the tickets",
+        file="webapp/domain/tickets/buyer_tokens.py",
+        old="        code = _signer().unsign(token).decode()\n",
+        new='        code = token.partition(".")[0]\n',
+        test="tests/web/test_tickets.py::test_who_has_only_the_code_sees_no_ticket",
+    ),
+)
