@@ -205,9 +205,7 @@ NOTHING_SENSITIVE: Final = (
         new="return token",
         test="tests/domain/test_sessions.py::test_the_token_itself_is_nowhere_in_the_database",
     ),
-)
-
-OTHERS: Final = (*POLLS, *FAILING_ROWS, *OWN_ROWS, *NOTHING_SENSITIVE    Guard(
+    Guard(
         law=11,
         what="the signature of the token that opens the tickets",
         file="webapp/domain/tickets/buyer_tokens.py",
@@ -216,3 +214,5 @@ OTHERS: Final = (*POLLS, *FAILING_ROWS, *OWN_ROWS, *NOTHING_SENSITIVE    Guard(
         test="tests/web/test_tickets.py::test_who_has_only_the_code_sees_no_ticket",
     ),
 )
+
+OTHERS: Final = (*POLLS, *FAILING_ROWS, *OWN_ROWS, *NOTHING_SENSITIVE)
