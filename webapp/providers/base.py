@@ -38,12 +38,16 @@ class Payment:
 
 @dataclass(frozen=True)
 class Observation:
-    """What a provider said at one read, to be compared with what we asked for."""
+    """What a provider said at one read, to be compared with what we asked for.
 
-    account: str
+    `account` and `is_live` are None where a provider's answers do not name them: then the key that
+    was used says whose checkout it is.
+    """
+
+    account: str | None
     checkout_id: str
     reference: str
-    is_live: bool
+    is_live: bool | None
     state: ProviderState
     raw_state: str
     payments: tuple[Payment, ...] = ()

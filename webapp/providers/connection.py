@@ -47,7 +47,7 @@ class Connection:
             answer = http.send(self.adapter.build_read(self.access, handle), timeout_s=timeout_s)
         except http.NoAnswerError as error:
             return Unreadable(str(error), is_silent=True)
-        return self.adapter.parse_read(answer)
+        return self._bound(self.adapter.parse_read(answer))
 
     def recover(self, checkout: CheckoutRequest, *, timeout_s: float) -> Read:
         """Ask what became of a checkout whose making was not answered, and where it is paid.
@@ -82,3 +82,12 @@ class Connection:
     def notice(self, headers: Mapping[str, str], body: bytes, now: datetime) -> Hint:
         """Authenticate a notice that came for this account; see `Adapter.parse_notice`."""
         return self.adapter.parse_notice(self.access, headers, body, now)
+
+    def _bound(self, read: Read) -> Read:
+        """Fill in whose checkout it is where the provider's answers do not say it."""
+        if not isinstance(read, Found):
+            return read
+        seen = read.observation
+        account = self.access.account if seen.account is None else seen.account
+        is_live = self.access.is_live if seen.is_live is None else seen.is_live
+        return Found(replace(seen, account=account, is_live=is_live))

@@ -6,12 +6,15 @@ from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
+from webapp.core.errors import InvalidInputError
+from webapp.core.money import Money
 from webapp.providers.base import HttpAnswer
 
 _LONGEST_NAME: Final = 128
 _LONGEST_URL: Final = 2000
 _LONGEST_LINE: Final = 200
 _LONGEST_WAIT_S: Final = 86_400.0
+_MOST_MONEY: Final = 10**15  # in minor units; more is no amount but nonsense
 
 
 class NotUnderstoodError(Exception):
@@ -60,6 +63,21 @@ def web_address(body: Mapping[str, Any], key: str) -> str:
     ):
         raise NotUnderstoodError(f"{key} is not understood")
     return value
+
+
+def minor_units(body: Mapping[str, Any], key: str, *, currency: str = "currency") -> Money:
+    """Return an amount that comes as a whole number of minor units beside its currency's code.
+
+    Raises:
+        NotUnderstoodError: anything else, such as a float, text, or a currency that is not ours.
+    """
+    amount, code = body.get(key), body.get(currency)
+    if type(amount) is not int or amount > _MOST_MONEY or not isinstance(code, str):
+        raise NotUnderstoodError(f"{key} is not understood")
+    try:
+        return Money(amount, code.upper())
+    except InvalidInputError:
+        raise NotUnderstoodError(f"{key} is not understood") from None
 
 
 def line(said: object, *, without: re.Pattern[str]) -> str | None:

@@ -117,7 +117,7 @@ def _refuse_foreign(attempt: PaymentAttempt, observation: Observation, actor: st
     """Not "payment received": another account, reference, checkout or mode. No capture."""
     sight = "|".join(
         (
-            observation.account,
+            observation.account or "unnamed",
             observation.reference,
             observation.checkout_id,
             "live" if observation.is_live else "test",
