@@ -3,16 +3,26 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import func, select
 
-from tests.factories import Factories, observed, paid
+from tests.factories import Factories, fresh, observed, paid
 from tests.pages import Pages, soup, words
 from webapp.core.money import Money
-from webapp.core.states import LinkState
-from webapp.domain.payments import links, settlement
+from webapp.core.states import EmailState, LinkState
+from webapp.domain.payments import attempts, links, reviews, settlement
+from webapp.domain.transaction import lock, transaction
 from webapp.extensions import db
-from webapp.models import PaymentAttempt, PaymentEvent, PaymentLink, PaymentSession
+from webapp.models import EmailMessage, PaymentAttempt, PaymentEvent, PaymentLink, PaymentSession
 from webapp.providers.base import ProviderState
 
 PAGES = ("", "/processing", "/success", "/expired", "/canceled", "/review")
+
+
+def begun_here(make: Factories, pages: Pages) -> PaymentAttempt:
+    """Return a payment that was begun in this browser."""
+    link = make.link()
+    pages.get(f"/pay/{link.code}")
+    cookie = pages.client.get_cookie("sitting", path=f"/pay/{link.code}")
+    assert cookie is not None
+    return make.pending(link, token=cookie.value)
 
 
 def in_state(make: Factories, state: str) -> PaymentLink:
@@ -141,14 +151,16 @@ def test_only_the_buyers_browser_sees_address_and_serials(make: Factories, pages
     answer = pages.get(f"/pay/{link.code}/success")
     assert "ada@example.org" not in answer.get_data(as_text=True)
     assert f"{link.reference}-1" not in answer.get_data(as_text=True)
-    assert "We sent the tickets by email" in words(answer)
+    assert "The tickets will come by email" in words(answer)
 
 
 def test_coming_back_from_the_provider_is_noted_once_and_pulls_the_next_read_forward(
     make: Factories, pages: Pages
 ) -> None:
-    attempt = make.pending()
+    attempt = begun_here(make, pages)
     make.change(attempt, next_check_at=func.now() + timedelta(hours=1))
+    pages.client.head(f"/pay/{attempt.link.code}/processing?returned=1")
+    assert fresh(attempt).returned_at is None
     pages.get(f"/pay/{attempt.link.code}/processing?returned=1")
     db.session.refresh(attempt)
     first = attempt.returned_at
@@ -159,6 +171,54 @@ def test_coming_back_from_the_provider_is_noted_once_and_pulls_the_next_read_for
     db.session.refresh(attempt)
     assert attempt.returned_at == first
     assert attempt.link.state is LinkState.OPEN
+
+
+def test_a_return_counts_only_in_the_browser_that_went_to_the_bank(
+    make: Factories, pages: Pages
+) -> None:
+    attempt = make.pending()
+    pages.get(f"/pay/{attempt.link.code}/processing?returned=1")
+    db.session.refresh(attempt)
+    assert attempt.returned_at is None
+
+
+def test_the_buyer_reads_where_the_newest_email_went(make: Factories, pages: Pages) -> None:
+    attempt = begun_here(make, pages)
+    path = f"/pay/{attempt.link.code}/success"
+    settlement.apply(attempt.reference, paid(attempt), actor="test")
+    assert "Your tickets will be sent to ada@example.org" in words(pages.get(path))
+    message = db.session.scalars(select(EmailMessage)).one()
+    make.change(message, state=EmailState.SENT, to_address="corrected@example.org")
+    assert "We sent your tickets to corrected@example.org" in words(pages.get(path))
+    make.change(message, state=EmailState.FAILED)
+    shown = words(pages.get(path))
+    assert "the email could not be delivered" in shown
+    assert "@example.org" not in shown
+
+
+def test_an_end_that_nobody_could_verify_is_not_called_unpaid(
+    make: Factories, pages: Pages
+) -> None:
+    attempt = make.pending()
+    make.change(attempt.link, state=LinkState.EXPIRED, ended_at=attempt.link.expires_at)
+    make.change(attempt, watch_until=func.now() - timedelta(seconds=1))
+    with transaction():
+        link = lock(PaymentLink, PaymentLink.id == attempt.link_id)
+        assert attempts.give_up(link, actor="test")
+    shown = words(pages.get(f"/pay/{attempt.link.code}/expired"))
+    assert "We could not find out whether this was paid" in shown
+    assert "do not pay again" in shown
+    assert "No payment reached us" not in shown
+
+
+def test_who_paid_and_was_not_accepted_reads_where_the_money_is(
+    make: Factories, pages: Pages
+) -> None:
+    link = in_state(make, "REVIEW")
+    reviews.dismiss(make.shop, link.reference, actor="test", reason="a test card")
+    shown = words(pages.get(f"/pay/{link.code}/canceled"))
+    assert "The shop did not accept this payment" in shown
+    assert "a test card" not in shown
 
 
 def test_another_device_is_not_sent_to_a_payment_that_was_started_elsewhere(

@@ -7,7 +7,7 @@ from werkzeug.test import TestResponse
 
 from tests.factories import Factories, everything, observed, paid
 from tests.pages import Pages, words
-from tests.web.test_checkout import in_state
+from tests.web.test_checkout import begun_here, in_state
 from webapp.core import clock
 from webapp.core.states import EmailState
 from webapp.domain.payments import settlement
@@ -139,6 +139,12 @@ def test_a_paid_page_asks_until_its_promises_are_kept(make: Factories, pages: Pa
     answer = poll(pages, attempt.link, "success")
     assert "2 tickets made · email delivered" in words(answer)
     assert answer.headers["X-Poll-After"] == "stop"
+    make.change(message, state=EmailState.DOUBTFUL, repeats=0)
+    assert "email on its way" in words(poll(pages, attempt.link, "success"))
+    make.change(message, repeats=1)
+    answer = poll(pages, attempt.link, "success")
+    assert "may not have arrived" in words(answer)
+    assert answer.headers["X-Poll-After"] == "stop"
 
 
 def test_the_fragment_names_nobody(make: Factories, pages: Pages) -> None:
@@ -160,7 +166,7 @@ def test_an_unknown_code_is_gone(make: Factories, pages: Pages) -> None:
 
 
 def test_a_buyers_return_is_news_to_a_page_in_another_tab(make: Factories, pages: Pages) -> None:
-    attempt = make.pending()
+    attempt = begun_here(make, pages)
     path = f"/pay/{attempt.link.code}/status?on=processing"
     before = pages.get(path).headers["ETag"]
     pages.get(f"/pay/{attempt.link.code}/processing?returned=1")

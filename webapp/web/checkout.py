@@ -36,8 +36,11 @@ def show_pay(code: str) -> ResponseReturnValue:
 @blueprint.get("/pay/<code>/<any(processing,success,expired,canceled,review):page>")
 def show_page(code: str, page: str) -> ResponseReturnValue:
     """Show one of the other pages; coming back from the provider asks for a check."""
-    if page == PageName.PROCESSING and "returned" in request.args:
-        attempts.note_return(statuses.get(clean_code(code)).link_id)
+    if page == PageName.PROCESSING and "returned" in request.args and request.method == "GET":
+        link_id = statuses.get(clean_code(code)).link_id
+        # A preview of the address, or a stranger with the code, has not been at the bank.
+        if sessions.is_paying(link_id, request.cookies.get(_COOKIE)):
+            attempts.note_return(link_id)
     return _show(code, PageName(page))
 
 
@@ -100,6 +103,8 @@ def _show(code: str, asked: PageName, *, refusal: Exception | None = None) -> Re
         tickets=tickets.of_link(link.id) if is_buyers else [],
         is_buyers=is_buyers,
         tickets_token=buyer_tokens.of(link.code) if is_buyers else None,
+        recipient=statuses.recipient(link.id) if is_buyers else None,
+        deliveries=promised,
         refusal=refusal,
         email=request.form.get("email", ""),
         timezone=(link.event or link.merchant).timezone,

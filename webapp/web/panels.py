@@ -52,6 +52,8 @@ def _tone(status: LinkStatus) -> str:
             return "success"
         case LinkState.REVIEW:
             return "warning"
+        case _ if status.is_unverified or status.was_dismissed:
+            return "warning"
         case LinkState.OPEN if status.is_in_flight and attempt is not None and attempt.was_declined:
             return "warning"
         case LinkState.OPEN if status.is_in_flight or status.closing_for is not None:
@@ -73,8 +75,21 @@ def _words(
                 "Payment received, being checked",
                 (
                     "Somebody at the shop looks at it now. Please do not pay again.",
-                    "You will hear from them by email.",
+                    "This page tells you how they decide.",
                 ),
+            )
+        case LinkState.EXPIRED | LinkState.CANCELED if status.is_unverified:
+            return (
+                "We could not find out whether this was paid",
+                (
+                    "The bank did not answer us until the end. Please do not pay again.",
+                    "If you were charged, write to the shop: it knows of this.",
+                ),
+            )
+        case LinkState.CANCELED if status.was_dismissed:
+            return (
+                "The shop did not accept this payment",
+                ("Your money is still with its payment provider: ask the shop to send it back.",),
             )
         case LinkState.EXPIRED:
             return (
@@ -135,8 +150,13 @@ def _promises(deliveries: Deliveries | None) -> tuple[str, ...]:
     )
     if deliveries.emails_waiting:
         return (f"{made} · email on its way",)
-    if deliveries.emails_failed:
-        return (f"{made} · the email could not be delivered", "The shop knows and will help you.")
     if deliveries.emails_sent:
         return (f"{made} · email delivered",)
+    if deliveries.emails_doubtful:
+        return (
+            f"{made} · the email was sent, and may not have arrived",
+            "Look in your spam folder; the shop can send it again.",
+        )
+    if deliveries.emails_failed:
+        return (f"{made} · the email could not be delivered", "The shop knows and will help you.")
     return (made,)

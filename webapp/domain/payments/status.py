@@ -2,15 +2,36 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, and_, func, or_, select
 
 from webapp.core.errors import NotFoundError
-from webapp.core.states import MAY_HOLD_MONEY, AttemptState, EmailState, LinkState, TicketState
+from webapp.core.states import (
+    LINK_ENDED,
+    MAY_HOLD_MONEY,
+    AttemptState,
+    AttentionState,
+    CaptureState,
+    EmailState,
+    LinkState,
+    TicketState,
+)
 from webapp.extensions import db
-from webapp.models import EmailMessage, PaymentAttempt, PaymentLink, Ticket
+from webapp.models import (
+    AttentionItem,
+    Capture,
+    EmailMessage,
+    PaymentAttempt,
+    PaymentLink,
+    Ticket,
+)
 
-_UNSETTLED = (EmailState.QUEUED, EmailState.SENDING, EmailState.DOUBTFUL)
+# What is still on its way: a doubtful message is repeated once by itself, and then no more.
+_UNSETTLED: Final = or_(
+    EmailMessage.state.in_((EmailState.QUEUED, EmailState.SENDING)),
+    and_(EmailMessage.state == EmailState.DOUBTFUL, EmailMessage.repeats == 0),
+)
 
 
 @dataclass(frozen=True)
@@ -38,6 +59,10 @@ class LinkStatus:
     left_s: float
     ended_s: float
     closing_for: str | None
+    # It ended, and nobody could find out whether it was paid.
+    is_unverified: bool
+    # Money came, and the shop did not accept it.
+    was_dismissed: bool
     attempt: AttemptStatus | None
 
     @property
@@ -68,6 +93,8 @@ class Deliveries:
     emails_sent: int
     emails_waiting: int
     emails_failed: int
+    # Handed over, perhaps; nobody will know.
+    emails_doubtful: int = 0
     # Since the first of those that wait was promised; 0 where none waits.
     waiting_s: float = field(default=0, compare=False)
 
@@ -95,6 +122,8 @@ def get(code: str) -> LinkStatus:
             func.extract("epoch", PaymentLink.expires_at - now).label("left_s"),
             func.extract("epoch", now - ended).label("ended_s"),
             PaymentLink.closing_for,
+            _is_unverified().label("is_unverified"),
+            _was_dismissed().label("was_dismissed"),
             PaymentAttempt.reference,
             PaymentAttempt.state.label("attempt_state"),
             PaymentAttempt.checkout_url.is_not(None).label("has_url"),
@@ -132,6 +161,8 @@ def get(code: str) -> LinkStatus:
         left_s=float(row.left_s),
         ended_s=float(row.ended_s or 0),
         closing_for=row.closing_for,
+        is_unverified=row.is_unverified,
+        was_dismissed=row.was_dismissed,
         attempt=attempt,
     )
 
@@ -141,20 +172,35 @@ def deliveries(link_id: int) -> Deliveries:
     tickets = select(func.count()).where(
         Ticket.link_id == link_id, Ticket.state != TicketState.VOID
     )
-    age = func.extract("epoch", func.clock_timestamp() - func.min(EmailMessage.created_at))
-    rows = db.session.execute(
-        select(EmailMessage.state, func.count(), age)
-        .where(EmailMessage.link_id == link_id)
-        .group_by(EmailMessage.state)
-    ).all()
-    by_state = {state: count for state, count, _ in rows}
+    first = func.min(EmailMessage.created_at).filter(_UNSETTLED)
+    emails = db.session.execute(
+        select(
+            func.count().filter(EmailMessage.state == EmailState.SENT).label("sent"),
+            func.count().filter(_UNSETTLED).label("waiting"),
+            func.count().filter(EmailMessage.state == EmailState.FAILED).label("failed"),
+            func.count().filter(EmailMessage.state == EmailState.DOUBTFUL).label("doubtful"),
+            func.extract("epoch", func.clock_timestamp() - first).label("waiting_s"),
+        ).where(EmailMessage.link_id == link_id)
+    ).one()
     return Deliveries(
         tickets=db.session.scalars(tickets).one(),
-        emails_sent=by_state.get(EmailState.SENT, 0),
-        emails_waiting=sum(by_state.get(state, 0) for state in _UNSETTLED),
-        emails_failed=by_state.get(EmailState.FAILED, 0),
-        waiting_s=max((float(waits) for state, _, waits in rows if state in _UNSETTLED), default=0),
+        emails_sent=emails.sent,
+        emails_waiting=emails.waiting,
+        emails_failed=emails.failed,
+        emails_doubtful=emails.doubtful,
+        waiting_s=float(emails.waiting_s or 0),
     )
+
+
+def recipient(link_id: int) -> str | None:
+    """Return where the link's newest email that was sent or is on its way goes; None without one.
+
+    It is the buyer's own to read: whoever has only the code never sees it.
+    """
+    query = select(EmailMessage.to_address).where(
+        EmailMessage.link_id == link_id, or_(EmailMessage.state == EmailState.SENT, _UNSETTLED)
+    )
+    return db.session.scalar(query.order_by(EmailMessage.id.desc()).limit(1))
 
 
 def checkout_url(link_id: int) -> str | None:
@@ -166,3 +212,19 @@ def checkout_url(link_id: int) -> str | None:
             PaymentAttempt.state.in_(MAY_HOLD_MONEY),
         )
     )
+
+
+def _is_unverified() -> ColumnElement[bool]:
+    item = select(AttentionItem.id).where(
+        AttentionItem.link_id == PaymentLink.id,
+        AttentionItem.kind == "unverified",
+        AttentionItem.state == AttentionState.OPEN,
+    )
+    return and_(PaymentLink.state.in_(LINK_ENDED), item.exists())
+
+
+def _was_dismissed() -> ColumnElement[bool]:
+    capture = select(Capture.id).where(
+        Capture.link_id == PaymentLink.id, Capture.state == CaptureState.DISMISSED
+    )
+    return and_(PaymentLink.state == LinkState.CANCELED, capture.exists())
