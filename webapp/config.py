@@ -86,6 +86,8 @@ class Settings(BaseSettings):
     link_life_h: Count = 24
     session_life_s: Seconds = 900
     session_max_attempts: Count = 3
+    sign_in_tries: Count = 10
+    sign_in_tries_per_address: Count = 100
 
     provider_create_timeout_s: Seconds = 8
     provider_timeout_s: Seconds = 10

@@ -9,7 +9,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from werkzeug.exceptions import HTTPException
 
-from webapp.core.errors import InvalidInputError, TillgateError
+from webapp.core.errors import BusyError, InvalidInputError, TillgateError
 
 logger = structlog.get_logger(__name__)
 
@@ -35,6 +35,9 @@ def explain(error: Exception) -> Refusal:
             return Refusal(
                 error.status, error.code, "Please check what you entered", str(error), error.field
             )
+        case BusyError():
+            logger.warning("busy", what=str(error))
+            return _unavailable()
         case TillgateError():
             return Refusal(error.status, error.code, error.status.phrase, str(error))
         case CSRFError():

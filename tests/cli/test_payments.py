@@ -5,6 +5,7 @@ from tests.cli.test_links import run
 from tests.factories import Factories, paid
 from webapp.core.money import Money
 from webapp.core.states import CaptureState, LinkState
+from webapp.domain.desk import demo, users
 from webapp.domain.payments import settlement
 from webapp.extensions import db
 from webapp.models import Capture, PaymentLink
@@ -96,3 +97,13 @@ def test_the_seed_makes_only_what_is_missing(rows: Flask) -> None:
     assert run(rows, "seed").output == first.output
     again = db.session.scalars(select(PaymentLink.reference).order_by(PaymentLink.id)).all()
     assert again == made
+
+
+def test_the_seed_says_where_the_owners_address_is_somebody_elses(
+    rows: Flask, make: Factories
+) -> None:
+    users.make(make.shop, email=demo.OWNER, password="their own password", name="Otto")
+    done = run(rows, "seed")
+    assert done.exit_code == 0
+    assert "somebody else signs in with it: the demo has no owner" in done.output
+    assert "Payable link" in done.output

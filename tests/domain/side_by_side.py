@@ -10,6 +10,7 @@ import psycopg
 from flask import Flask
 
 from tests.sandbox.process import eventually
+from webapp.domain.desk import passwords
 from webapp.extensions import db
 
 T = TypeVar("T")
@@ -39,6 +40,17 @@ def meanwhile(app: Flask, function: Callable[[], T]) -> Iterator[Future[T]]:
     db.session.rollback()
     with ThreadPoolExecutor(1) as threads:
         yield threads.submit(run)
+
+
+@contextmanager
+def every_turn_taken() -> Iterator[None]:
+    """Keep all others from looking at a password while the block runs."""
+    for _ in range(passwords._AT_ONCE):
+        assert passwords._TURNS.acquire(timeout=30)
+    try:
+        yield
+    finally:
+        passwords._TURNS.release(passwords._AT_ONCE)
 
 
 def raised(function: Callable[[], object]) -> type[Exception] | None:

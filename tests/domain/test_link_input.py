@@ -72,9 +72,11 @@ def test_bad_input_is_refused_by_its_field_and_nothing_is_written(
 
 @pytest.mark.parametrize(
     "reference",
-    ["", "two words", "a|b", "<b>", "ORD_1", "x" * 33, "Ä-1", "TEST-001\n"],
+    ["", "two words", "a|b", "<b>", "ORD_1", "x" * 33, "Ä-1", "TEST-001\n", "new", "Rows", "NEW"],
 )
-def test_a_reference_that_no_ticket_could_carry_is_refused(make: Factories, reference: str) -> None:
+def test_a_reference_that_no_ticket_and_no_address_could_carry_is_refused(
+    make: Factories, reference: str
+) -> None:
     shop = make.shop
     with pytest.raises(InvalidInputError) as refusal:
         links.make(shop, order(), actor="test", reference=reference)

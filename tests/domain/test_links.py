@@ -89,6 +89,33 @@ def test_a_link_whose_end_has_passed_does_not_open(make: Factories) -> None:
     assert fresh(draft).state is LinkState.DRAFT
 
 
+def test_a_link_for_an_event_ends_when_it_begins_at_the_latest(make: Factories) -> None:
+    event = make.event()
+    long, short = event.starts_at + timedelta(days=9), event.starts_at - timedelta(days=9)
+    assert make.draft(event=event, expires_at=long).expires_at == event.starts_at
+    draft = make.draft(event=event, expires_at=short)
+    assert draft.expires_at == short
+    links.open_(make.shop, draft.code, actor="test", expires_at=long)
+    assert fresh(draft).expires_at == event.starts_at
+
+
+def test_a_link_for_an_event_that_has_begun_is_neither_made_nor_opened(make: Factories) -> None:
+    event = make.event()
+    draft = make.draft(event=event)
+    make.change(event, starts_at=clock.now() - timedelta(minutes=1))
+    end = clock.now() + timedelta(hours=1)
+    acts: list[Callable[[], object]] = [
+        lambda: make.draft(event=event),
+        lambda: links.open_(make.shop, draft.code, actor="test"),
+        lambda: links.open_(make.shop, draft.code, actor="test", expires_at=end),
+    ]
+    for act in acts:
+        with pytest.raises(InvalidInputError) as refusal:
+            act()
+        assert refusal.value.field == "event"
+    assert (fresh(draft).state, draft.seats_held, draft.version) == (LinkState.DRAFT, 0, 2)
+
+
 def test_a_link_whose_account_takes_no_payments_any_more_does_not_open(make: Factories) -> None:
     draft = make.draft()
     make.change(draft.provider_account, state=AccountState.DISCONNECTING)

@@ -7,10 +7,10 @@ from flask import Flask
 from tests.domain.side_by_side import side_by_side
 from tests.factories import EUR_25, Factories, everything, fresh
 from webapp.core import clock, references
-from webapp.core.errors import InvalidInputError, NoRoomError, NotFoundError
+from webapp.core.errors import FormUsedError, InvalidInputError, NoRoomError, NotFoundError
 from webapp.core.states import LinkState
 from webapp.domain.payments import links, placing
-from webapp.domain.payments.links import Order
+from webapp.domain.payments.links import Form, Order
 from webapp.domain.tickets import events
 from webapp.models import Event, Merchant, PaymentEvent, PaymentLink
 
@@ -28,8 +28,12 @@ def plan(**changes: object) -> events.Plan:
     return replace(ordinary, **changes)  # type: ignore[arg-type]
 
 
+def form(name: str | None = None, says: str = "as always") -> Form:
+    return Form(name or references.token(), says)
+
+
 def place(merchant: Merchant, order: Order = ORDER, **options: object) -> PaymentLink:
-    ordinary = {"form_id": references.token(), "actor": "user:1"}
+    ordinary = {"form": form(), "actor": "user:1"}
     return placing.place(merchant, order, **(ordinary | options))  # type: ignore[arg-type]
 
 
@@ -48,28 +52,40 @@ def test_a_draft_stays_a_draft(make: Factories) -> None:
 
 
 def test_a_form_that_comes_twice_makes_one_link_and_one_event(make: Factories) -> None:
-    form_id = references.token()
-    first = place(make.shop, plan=plan(), form_id=form_id)
-    again = place(make.shop, plan=plan(), form_id=form_id)
+    sent = form()
+    first = place(make.shop, plan=plan(), form=sent)
+    again = place(make.shop, plan=plan(), form=sent)
     assert again.reference == first.reference
     assert (len(everything(PaymentLink)), len(everything(Event))) == (1, 1)
 
 
+def test_a_form_that_comes_again_with_other_content_is_not_dropped_silently(
+    make: Factories,
+) -> None:
+    sent = form()
+    first = place(make.shop, form=sent)
+    with pytest.raises(FormUsedError) as refusal:
+        place(make.shop, replace(ORDER, title="Other"), plan=plan(), form=form(sent.id, "other"))
+    assert refusal.value.made == first.reference
+    assert [link.title for link in everything(PaymentLink)] == ["Two tickets"]
+    assert everything(Event) == []
+
+
 def test_two_presses_at_once_make_one_link(make: Factories, app: Flask) -> None:
-    shop, form_id = fresh(make.shop), references.token()
+    shop, sent = fresh(make.shop), form()
 
     def press() -> str:
-        return place(shop, plan=plan(), form_id=form_id).reference
+        return place(shop, plan=plan(), form=sent).reference
 
     assert len(set(side_by_side(app, [press] * 4))) == 1
     assert (len(everything(PaymentLink)), len(everything(Event))) == (1, 1)
 
 
 def test_the_form_of_one_merchant_never_leads_to_the_link_of_another(make: Factories) -> None:
-    form_id = references.token()
+    sent = form()
     other = make.merchant()
-    mine = place(make.shop, form_id=form_id)
-    theirs = place(other, form_id=form_id)
+    mine = place(make.shop, form=sent)
+    theirs = place(other, form=sent)
     assert mine.reference != theirs.reference
     assert (fresh(mine).merchant_id, fresh(theirs).merchant_id) == (make.shop.id, other.id)
 

@@ -5,8 +5,13 @@ from tests.domain.mailing import open_items, promised, received, send_due
 from tests.factories import Factories, everything, fresh, paid
 from tests.unit.handover import url_of
 from tests.unit.mail_servers import serving
-from webapp.core.errors import InvalidInputError, InvalidTransitionError, NotFoundError
-from webapp.core.states import AttentionState, EmailState
+from webapp.core.errors import (
+    InvalidInputError,
+    InvalidTransitionError,
+    NotFoundError,
+    NotRepeatableError,
+)
+from webapp.core.states import AttentionState, EmailState, LinkState
 from webapp.domain.messages import resending
 from webapp.domain.payments import audit, settlement
 from webapp.models import AttentionItem, EmailMessage, PaymentEvent, PaymentLink
@@ -37,7 +42,7 @@ def test_what_was_refused_is_sent_to_the_address_that_a_person_corrects(
     failed: EmailMessage, configure: Configure
 ) -> None:
     retry(failed.reference, to=" Ada@Example.COM ")
-    assert (fresh(failed).state, failed.tries) == (EmailState.QUEUED, 0)
+    assert (fresh(failed).state, failed.tries, failed.last_error) == (EmailState.QUEUED, 0, None)
     assert failed.to_address == "Ada@example.com"
     assert open_items(failed) == []
     with serving() as server:
@@ -118,6 +123,16 @@ def test_an_order_that_was_not_paid_is_promised_nothing(make: Factories) -> None
     with pytest.raises(InvalidTransitionError):
         retry(link.reference, to="ada@example.org")
     assert everything(EmailMessage) == []
+
+
+@pytest.mark.parametrize("by", ["order", "message"])
+def test_what_was_refunded_is_not_sent_again(
+    make: Factories, failed: EmailMessage, by: str
+) -> None:
+    make.change(failed.link, state=LinkState.REFUNDED)
+    with pytest.raises(NotRepeatableError):
+        retry(failed.reference if by == "message" else failed.link.reference)
+    assert fresh(failed).state is EmailState.FAILED
 
 
 def test_a_name_of_nothing_and_an_address_of_nobody_are_refused(failed: EmailMessage) -> None:

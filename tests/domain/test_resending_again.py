@@ -145,6 +145,27 @@ def test_what_is_not_paid_is_not_sent(make: Factories) -> None:
     assert len(everything(EmailMessage)) == 1
 
 
+@pytest.mark.parametrize("state", [EmailState.SENT, EmailState.FAILED])
+def test_what_was_refunded_is_never_sent_again(make: Factories, state: EmailState) -> None:
+    message = promised(make)
+    make.change(message, state=state)
+    make.change(message.link, state=LinkState.REFUNDED)
+    with pytest.raises(NotRepeatableError, match="only what a paid order buys"):
+        again(make, message.link, message, "ada@example.net")
+    assert (fresh(message).state, message.to_address) == (state, "ada@example.org")
+    assert len(everything(EmailMessage)) == 1
+
+
+def test_what_failed_waits_while_another_is_under_way(make: Factories) -> None:
+    first = promised(make)
+    make.change(first, state=EmailState.SENT)
+    again(make, first.link, first)
+    make.change(first, state=EmailState.FAILED)
+    with pytest.raises(NotRepeatableError, match="on its way"):
+        again(make, first.link, first)
+    assert fresh(first).state is EmailState.FAILED
+
+
 @pytest.mark.parametrize("to", ["nobody", "jörg@example.org", "a@example.org, b@example.org"])
 def test_an_address_of_nobody_is_refused_and_nothing_changes(make: Factories, to: str) -> None:
     message = promised(make)

@@ -1,13 +1,23 @@
 import time
+from contextlib import ExitStack
 from functools import partial
 
+import psycopg
 import pytest
 from argon2 import PasswordHasher
 from flask import Flask
 
-from tests.domain.side_by_side import raised, side_by_side
+from tests.domain.side_by_side import (
+    every_turn_taken,
+    meanwhile,
+    nobody_waits_in_a_transaction,
+    raised,
+    side_by_side,
+)
 from tests.factories import Factories, everything, fresh
-from webapp.core.errors import InvalidInputError, NotFoundError
+from tests.sandbox.process import eventually
+from tests.web.statements import statements
+from webapp.core.errors import BusyError, InvalidInputError, NotFoundError
 from webapp.domain.desk import merchants, passwords, users
 from webapp.models import Merchant, User
 
@@ -108,6 +118,52 @@ def test_a_new_password_ends_what_was_bound_to_the_old_one(make: Factories) -> N
     assert not users.is_stamped(fresh(olga), stamp)
     assert users.verify("olga@example.org", PASSWORD) is None
     assert users.verify("olga@example.org", "another one altogether") is not None
+
+
+def test_the_old_password_opens_nothing_once_another_is_set_even_while_it_is_compared(
+    make: Factories, app: Flask, other: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(passwords, "_PATIENCE_S", 30)
+    olga = user(make)
+    renewed = passwords.hashed("another one altogether")
+    with statements() as seen, ExitStack() as turns:
+        turns.enter_context(every_turn_taken())
+        with meanwhile(app, partial(users.verify, olga.email, PASSWORD)) as outcome:
+            # It has read the old one, and waits for its turn to compare.
+            eventually(lambda: len([one for one in seen if "user_account" in one]) >= 2)
+            eventually(lambda: nobody_waits_in_a_transaction(other))
+            other.execute("UPDATE user_account SET password_hash = %s", (renewed,))
+            turns.close()
+        assert outcome.result() is None
+
+
+def test_only_so_many_passwords_are_looked_at_at_once(
+    make: Factories, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    olga = user(make)
+    monkeypatch.setattr(passwords, "_PATIENCE_S", 0.05)
+    with every_turn_taken():
+        assert not passwords._TURNS.acquire(blocking=False)
+        for act in (
+            partial(passwords.hashed, PASSWORD),
+            partial(users.verify, olga.email, PASSWORD),
+            partial(users.verify, "nobody@example.org", PASSWORD),
+        ):
+            with pytest.raises(BusyError):
+                act()
+    for _ in range(passwords._AT_ONCE + 1):
+        assert users.verify(olga.email, "wrong password") is None, "each turn was given back"
+
+
+def test_whoever_signs_out_ends_every_session(make: Factories) -> None:
+    olga, otto = user(make), user(make, "otto@example.org")
+    stamps = users.session_stamp(olga), users.session_stamp(otto)
+    users.end_sessions(olga.id)
+    assert not users.is_stamped(fresh(olga), stamps[0])
+    assert users.is_stamped(olga, users.session_stamp(olga))
+    assert users.is_stamped(fresh(otto), stamps[1])
+    with pytest.raises(NotFoundError):
+        users.end_sessions(10**9)
 
 
 @pytest.mark.parametrize(

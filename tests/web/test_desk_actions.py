@@ -138,7 +138,7 @@ def test_what_does_not_fit_the_state_is_refused_in_words_and_changes_nothing(
 ) -> None:
     attempt = make.pending(buyer_email=None)
     settlement.apply(attempt.reference, paid(attempt), actor="test")
-    link = make.link() if action == "send" else attempt.link
+    link = make.link() if action in {"send", "accept"} else attempt.link
     fields = {"expires_at": "24", "reason": "no", "to": "ada@example.org"}
     before = snapshot()
     refused(do(desk, link, action, **fields), "This was not done")
@@ -155,7 +155,33 @@ def test_held_money_is_accepted_and_the_tickets_follow(make: Factories, desk: Pa
     assert (len(everything(Ticket)), len(everything(EmailMessage))) == (2, 1)
     assert actor_of(link, "review_accepted").startswith("user:")
     assert audit.run().is_clean
+
+
+@pytest.mark.parametrize("action", ["open", "cancel", "accept"])
+def test_a_second_press_of_a_button_is_no_mistake_and_does_nothing(
+    make: Factories, desk: Pages, action: str
+) -> None:
+    link = {"open": make.draft, "cancel": make.link, "accept": lambda: in_review(make)}[action]()
+    done(do(desk, link, action, expires_at="24"), link)
+    before = snapshot()
+    done(do(desk, link, action, expires_at="24"), link)
+    assert snapshot() == before
+
+
+def test_what_somebody_else_decided_meanwhile_is_said(make: Factories, desk: Pages) -> None:
+    link = in_review(make)
+    done(do(desk, link, "dismiss", reason="no"), link)
     refused(do(desk, link, "accept"), "is not in review")
+
+
+def test_a_draft_for_an_event_that_has_begun_says_so(make: Factories, desk: Pages) -> None:
+    event = make.event()
+    draft = make.draft(event=event)
+    assert "It ends when the event begins, at the latest." in words(desk.get(path(draft, "open")))
+    make.change(event, starts_at=clock.now() - timedelta(minutes=1))
+    answer = do(desk, draft, "open", expires_at="24")
+    assert (answer.status_code, "Event has begun already." in words(answer)) == (422, True)
+    assert fresh(draft).state is LinkState.DRAFT
 
 
 def test_held_money_is_dismissed_with_a_reason_that_is_told(make: Factories, desk: Pages) -> None:
@@ -252,6 +278,17 @@ def test_an_address_that_cannot_be_is_said_at_its_field(
     error = soup(answer).select_one("#to-error")
     assert error is not None
     assert snapshot() == before
+
+
+def test_an_address_is_filled_in_by_nobody_but_who_types_it(make: Factories, desk: Pages) -> None:
+    message = promised(make)
+    make.change(message, state=EmailState.FAILED)
+    asked = {"message": message.reference, "to": "eve@example.org"}
+    page = soup(desk.client.get(path(message.link, "send"), query_string=asked))
+    box, hidden = page.select_one("#to"), page.select_one("input[name=message]")
+    assert box is not None
+    assert hidden is not None
+    assert (box.get("value", ""), hidden["value"]) == ("", message.reference)
 
 
 @pytest.mark.parametrize("name", ["msg-nobody", "\0", "x" * 10_000])

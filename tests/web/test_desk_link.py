@@ -8,13 +8,14 @@ from PIL import Image
 from werkzeug.test import TestResponse
 
 from tests.conftest import Configure
+from tests.domain.mailing import promised
 from tests.factories import Factories, everything, observed, paid
 from tests.pages import Pages, soup, words
 from tests.web.desk import desk_of
 from tests.web.statements import statements, writing
 from tests.web.test_checkout import in_state
 from webapp.core.money import Money
-from webapp.core.states import EmailState
+from webapp.core.states import EmailState, LinkState
 from webapp.domain.payments import links, settlement
 from webapp.extensions import settings
 from webapp.models import EmailMessage, PaymentLink
@@ -217,6 +218,25 @@ def test_a_link_whose_email_has_no_address_asks_for_one(make: Factories, desk: P
     answer = show(desk, attempt.link)
     assert soup(answer).select_one("#to-address")
     assert "Nobody told us an address" in words(answer)
+
+
+def test_what_was_refunded_offers_no_email_to_send_again(make: Factories, desk: Pages) -> None:
+    message = promised(make)
+    make.change(message, state=EmailState.FAILED)
+    link = message.link
+    assert soup(show(desk, link)).select_one(f"#again-{message.reference}")
+    make.change(link, state=LinkState.REFUNDED)
+    assert not soup(show(desk, link)).select("[id^=again-]")
+    question = desk.get(f"/desk/links/{link.reference}/send?message={message.reference}")
+    assert (question.status_code, question.location) == (303, f"/desk/links/{link.reference}")
+
+
+def test_a_link_past_its_end_is_ending(make: Factories, desk: Pages) -> None:
+    link = make.link()
+    make.overdue(link)
+    answer = show(desk, link)
+    assert badge(answer) == "Ending…"
+    assert "Past its end" in words(answer)
 
 
 def test_a_code_leads_to_the_links_own_address(make: Factories, desk: Pages) -> None:

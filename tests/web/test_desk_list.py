@@ -119,8 +119,17 @@ def test_what_is_going_on_stands_on_top_of_the_state(make: Factories, desk: Page
     assert badges(desk.get("/desk/links")) == ["Paid"]
 
 
+def test_a_link_past_its_end_is_no_open_one(make: Factories, desk: Pages) -> None:
+    make.overdue(make.link())
+    assert badges(desk.get("/desk/links")) == ["Ending…"]
+    make.overdue(make.draft())
+    assert badges(desk.get("/desk/links"))[0] == "Draft"
+
+
 def test_a_search_finds_by_reference_code_title_and_buyer(make: Factories, desk: Pages) -> None:
-    wanted = make.link(title="Cello lesson", buyer_email="grace@example.org")
+    wanted = make.link(
+        title="Cello lesson", buyer_email="grace@example.org", buyer_name="Ada Lovelace"
+    )
     make.link(title="Piano lesson")
     for sought in (
         wanted.reference,
@@ -128,6 +137,7 @@ def test_a_search_finds_by_reference_code_title_and_buyer(make: Factories, desk:
         wanted.code.lower(),
         "CELLO",
         "grace@",
+        "lovelace",
         "  cello  ",
         "cello\n",
     ):

@@ -293,34 +293,6 @@ def test_an_event_without_enough_places_refuses_and_makes_nothing(
     assert snapshot() == before
 
 
-def test_a_form_that_is_sent_twice_makes_one_link(desk: Pages) -> None:
-    form = form_of(desk) | ORDINARY
-    first = desk.client.post(NEW, data=form)
-    again = desk.client.post(NEW, data=form)
-    assert (again.status_code, again.location) == (303, first.location)
-    assert len(everything(PaymentLink)) == 1
-    assert send(desk).location != first.location
-    assert len(everything(PaymentLink)) == 2
-
-
-@pytest.mark.parametrize("form_id", ["", "1", "x" * 10_000, "\0" * 43])
-def test_a_form_without_a_name_of_ours_is_refused(desk: Pages, form_id: str) -> None:
-    answer = send(desk, form_id=form_id)
-    assert answer.status_code == 422
-    assert "This form is damaged" in words(answer)
-    assert everything(PaymentLink) == []
-
-
-def test_a_mistake_put_right_is_still_the_same_form(desk: Pages) -> None:
-    form = form_of(desk) | ORDINARY
-    wrong = desk.client.post(NEW, data=form | {"amount": "0"})
-    field = soup(wrong).select_one("input[name=form_id]")
-    assert field is not None
-    assert field["value"] == form["form_id"]
-    assert desk.client.post(NEW, data=form).status_code == 303
-    assert len(everything(PaymentLink)) == 1
-
-
 @pytest.mark.parametrize("state", list(AccountState)[1:])
 def test_without_an_account_to_be_paid_to_there_is_no_form(
     make: Factories, desk: Pages, state: AccountState
@@ -340,6 +312,17 @@ def test_the_first_currency_is_the_euro_and_the_first_button_opens(desk: Pages) 
     button: Any = page.select_one("main button")
     life: Any = page.select_one("#expires_at option[selected]")
     assert (first["value"], button["value"], life["value"]) == ("EUR", "open", "24")
+
+
+def test_a_link_for_an_event_ends_with_its_beginning_and_the_form_says_so(
+    make: Factories, desk: Pages
+) -> None:
+    event = make.event()
+    make.change(event, starts_at=clock.now() + timedelta(hours=5))
+    assert "ends when the event begins" in words(desk.get(NEW))
+    assert send(desk, event=event.reference, expires_at="720").status_code == 303
+    (link,) = everything(PaymentLink)
+    assert link.expires_at == fresh(event).starts_at
 
 
 def test_a_link_made_by_one_user_is_told_by_name(make: Factories, desk: Pages) -> None:

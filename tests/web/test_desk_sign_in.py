@@ -4,12 +4,14 @@ from urllib.parse import quote
 import pytest
 from flask import Flask
 
+from tests.conftest import Configure
+from tests.domain.side_by_side import every_turn_taken
 from tests.factories import Factories
 from tests.pages import Pages, soup, words
 from tests.web.desk import PASSWORD, desk_of, sign_in, token_of, user_of
 from tests.web.statements import statements
 from webapp.config import Settings
-from webapp.domain.desk import users
+from webapp.domain.desk import passwords, users
 from webapp.domain.transaction import transaction
 from webapp.extensions import db, queue_redis
 from webapp.factory import create_app
@@ -168,6 +170,18 @@ def test_a_session_dies_with_its_password(make: Factories, rows: Flask) -> None:
     assert desk.get("/desk/links").status_code == 303
 
 
+def test_a_session_that_was_copied_dies_with_the_sign_out(make: Factories, rows: Flask) -> None:
+    desk = desk_of(rows, make)
+    copied = desk.client.get_cookie("session")
+    assert copied is not None
+    desk.client.post("/desk/sign-out", data={"csrf_token": token_of(desk)})
+    thief = Pages(rows)
+    thief.client.set_cookie("session", copied.value)
+    assert thief.get("/desk/links").status_code == 303
+    assert sign_in(desk, db.session.query(User).one().email).status_code == 303
+    assert desk.get("/desk/links").status_code == 200
+
+
 def test_a_session_dies_with_its_user(make: Factories, rows: Flask) -> None:
     desk = desk_of(rows, make)
     with transaction():
@@ -231,3 +245,51 @@ def test_a_wrong_password_sent_a_thousand_times_long_is_refused_like_any_other(
 ) -> None:
     owner = user_of(make.shop)
     assert sign_in(pages, owner.email, PASSWORD * 1_000).status_code == 422
+
+
+def test_guessing_ends_with_a_page_that_says_how_long_to_wait(
+    make: Factories, pages: Pages, configure: Configure
+) -> None:
+    configure(sign_in_tries=2)
+    owner = user_of(make.shop)
+    for _ in range(2):
+        assert sign_in(pages, owner.email, "wrong password").status_code == 422
+    answer = sign_in(pages, owner.email, PASSWORD)
+    assert answer.status_code == 429
+    assert 0 < int(answer.headers["Retry-After"]) <= 900
+    assert "Too many tries. Wait 15 minutes." in words(answer)
+    typed = soup(answer).select_one("#email")
+    assert typed is not None
+    assert typed["value"] == owner.email
+    assert pages.get("/desk/links").status_code == 303
+
+
+@pytest.mark.parametrize(("scheme", "is_told_apart"), [("https", True), ("http", False)])
+def test_behind_a_proxy_a_client_is_who_came_to_it_and_else_nobody_is_believed(
+    make: Factories, pages: Pages, configure: Configure, scheme: str, is_told_apart: bool
+) -> None:
+    configure(sign_in_tries_per_address=1, base_url=f"{scheme}://pay.example")
+    token = str(soup(pages.get("/desk/sign-in")).select_one("input[name=csrf_token]")["value"])  # type: ignore[index]
+
+    def guess(number: int, forwarded: str) -> int:
+        return pages.client.post(
+            "/desk/sign-in",
+            data={"csrf_token": token, "email": f"n{number}@x.example", "password": "wrong one"},
+            headers={"X-Forwarded-For": forwarded},
+        ).status_code
+
+    assert guess(1, "192.0.2.1") == 422
+    assert guess(2, "192.0.2.9, 192.0.2.1") == 429, "what a client wrote itself is not believed"
+    assert guess(3, "192.0.2.2") == (422 if is_told_apart else 429)
+
+
+def test_when_too_many_sign_in_at_once_the_page_says_when_to_come_back(
+    make: Factories, pages: Pages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner = user_of(make.shop)
+    monkeypatch.setattr(passwords, "_PATIENCE_S", 0.05)
+    with every_turn_taken():
+        answer = sign_in(pages, owner.email)
+    assert answer.status_code == 503
+    assert int(answer.headers["Retry-After"]) > 0
+    assert sign_in(pages, owner.email).status_code == 303

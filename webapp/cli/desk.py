@@ -64,7 +64,12 @@ def seed(*, without_examples: bool) -> None:
     made = demo.prepare(has_examples=not without_examples)
     click.echo(f"Merchant          {made.merchant.name} ({made.merchant.slug})")
     click.echo(f"Desk              {settings.base_url}/desk")
-    password = made.owner_password or "(the password was shown when the owner was made)"
-    click.echo(f"Sign in           {demo.OWNER}  {password}")
+    click.echo(f"Sign in           {demo.OWNER}  {_password(made)}")
     click.echo(f"Pending order     {made.pending_reference}")
     click.echo(f"Payable link      {settings.base_url}/pay/{made.payable_code}")
+
+
+def _password(made: demo.Demo) -> str:
+    if not made.has_owner:
+        return "(somebody else signs in with it: the demo has no owner)"
+    return made.owner_password or "(with the password that was set for it)"

@@ -10,6 +10,24 @@ class TillgateError(Exception):
     status = HTTPStatus.CONFLICT
 
 
+class BusyError(TillgateError):
+    """Too much of this is being done at the moment: in a few seconds it can be asked again."""
+
+    code = "busy"
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+
+
+class TooManyTriesError(TillgateError):
+    """Somebody has guessed too often. `wait_s`: in how many seconds they may try again."""
+
+    code = "too_many_tries"
+    status = HTTPStatus.TOO_MANY_REQUESTS
+
+    def __init__(self, wait_s: int) -> None:
+        self.wait_s = wait_s
+        super().__init__(f"too many tries: wait {wait_s} seconds")
+
+
 class NotFoundError(TillgateError):
     """There is no such thing, or it is not yours: the two are not told apart."""
 
@@ -45,6 +63,16 @@ class PaymentInFlightError(TillgateError):
     """A payment was already started for this link and could still be paid."""
 
     code = "payment_in_flight"
+
+
+class FormUsedError(TillgateError):
+    """A form that has made a link before came again with other content. `made`: that link."""
+
+    code = "form_used"
+
+    def __init__(self, made: str) -> None:
+        self.made = made
+        super().__init__(f"this form has already made {made}")
 
 
 class NoRoomError(TillgateError):

@@ -68,6 +68,8 @@ class PaymentLink(Base):
     event_id: Mapped[int | None] = mapped_column(ForeignKey("event.id"))
     # The form that it was made with at the desk: pressed twice, it makes one link.
     form_id: Mapped[str | None]
+    # What the form said: sent again with other content, it must not be dropped silently.
+    form_digest: Mapped[str | None]
 
     title: Mapped[str]
     amount_minor: Mapped[int]

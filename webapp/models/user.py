@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, func
+from sqlalchemy import CheckConstraint, ForeignKey, Index, func, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from webapp.extensions import Base
@@ -28,6 +28,8 @@ class User(Base):
     merchant_id: Mapped[int | None] = mapped_column(ForeignKey("merchant.id"), index=True)
     role: Mapped[str | None]
     is_operator: Mapped[bool] = mapped_column(default=False)
+    # Part of what every session is bound to: a sign-out ends those that were copied too.
+    sign_outs: Mapped[int] = mapped_column(default=0, server_default=text("0"))
     created_at: Mapped[datetime] = made_at()
 
     merchant: Mapped[Merchant | None] = relationship()

@@ -1,6 +1,7 @@
 """Signing in and out, and who may be at the desk."""
 
 import re
+from http import HTTPStatus
 from typing import Final
 from urllib.parse import urlencode
 
@@ -12,8 +13,9 @@ from werkzeug.exceptions import Unauthorized
 from werkzeug.wrappers import Response
 from wtforms import EmailField, PasswordField
 
-from webapp.domain.desk import users
-from webapp.extensions import login_manager
+from webapp.core.errors import TooManyTriesError
+from webapp.domain.desk import sign_in_tries, users
+from webapp.extensions import login_manager, settings
 from webapp.models import Merchant, User
 
 blueprint = Blueprint("auth", __name__)
@@ -33,7 +35,7 @@ class SignedIn(UserMixin):  # type: ignore[misc]  # Flask-Login ships no types
         self.user = user
 
     def get_id(self) -> str:
-        """Name the person and their password: another password ends the session."""
+        """Name the person and their password: another password or a sign-out ends the session."""
         return f"{self.user.id}.{users.session_stamp(self.user)}"
 
     @property
@@ -61,7 +63,7 @@ class SignInForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
 
 @login_manager.user_loader  # type: ignore[untyped-decorator]
 def load(session_id: str) -> SignedIn | None:
-    """Return whose session this is, unless it was made with another password."""
+    """Return whose session this is, unless a new password or a sign-out has ended it."""
     number, _, stamp = session_id.partition(".")
     user = users.get(int(number))
     return SignedIn(user) if user is not None and users.is_stamped(user, stamp) else None
@@ -79,7 +81,12 @@ def show_sign_in() -> ResponseReturnValue:
 def sign_in() -> ResponseReturnValue:
     """Begin a session. What is wrong, address or password, is not said."""
     form = SignInForm()
-    user = users.verify(form.email.data or "", form.password.data or "")
+    try:
+        user = sign_in_tries.verify(
+            form.email.data or "", form.password.data or "", client=_client()
+        )
+    except TooManyTriesError as error:
+        return _wait(form, error.wait_s)
     if user is None:
         form.form_errors = ["The address or the password is not right."]
         return _page(form, request.form.get("next")), 422
@@ -90,7 +97,9 @@ def sign_in() -> ResponseReturnValue:
 
 @blueprint.post("/desk/sign-out")
 def sign_out() -> ResponseReturnValue:
-    """End the session."""
+    """End the session here, and wherever else its person is signed in."""
+    if current_user.is_authenticated:
+        users.end_sessions(current_user.user.id)
     logout_user()
     session.clear()
     return redirect("/desk/sign-in", 303)
@@ -122,6 +131,21 @@ def admit() -> ResponseReturnValue | None:
 def onward(wanted: str | None) -> str:
     """Return where to go after signing in: an address of the desk, whatever was asked for."""
     return wanted if wanted and _LOCAL.fullmatch(wanted) else HOME
+
+
+def _client() -> str:
+    # We speak no TLS ourselves: with https there is a proxy in front, and what it writes last into
+    # X-Forwarded-For is who came to it. Without one, whoever comes could write anything.
+    if settings.base_url.startswith("https:") and request.access_route:
+        return request.access_route[-1]
+    return request.remote_addr or ""
+
+
+def _wait(form: SignInForm, wait_s: int) -> ResponseReturnValue:
+    minutes = -(-wait_s // 60)
+    form.form_errors = [f"Too many tries. Wait {minutes} minute{'' if minutes == 1 else 's'}."]
+    page = _page(form, request.form.get("next"))
+    return page, HTTPStatus.TOO_MANY_REQUESTS, {"Retry-After": str(wait_s)}
 
 
 def _sign_in_path(wanted: str) -> str:

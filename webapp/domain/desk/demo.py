@@ -7,7 +7,7 @@ from datetime import timedelta
 from sqlalchemy import func, select
 
 from webapp.core import clock
-from webapp.core.errors import NotFoundError
+from webapp.core.errors import InvalidInputError, NotFoundError
 from webapp.core.money import Money
 from webapp.core.states import LinkState
 from webapp.domain.desk import demo_links, merchants, users
@@ -33,8 +33,10 @@ class Demo:
     merchant: Merchant
     pending_reference: str
     payable_code: str
-    # None where the owner has been given one before.
+    # None where the owner has one that only they know.
     owner_password: str | None
+    # False where somebody else signs in with the owner's address, so that there is no owner.
+    has_owner: bool
 
 
 def prepare(*, has_examples: bool) -> Demo:
@@ -59,18 +61,21 @@ def prepare(*, has_examples: bool) -> Demo:
     else:
         demo_links.pend(merchant)
     payable = _payable(merchant, event).code
-    return Demo(merchant, demo_links.PENDING, payable, _owner(merchant))
+    password = _owner(merchant)
+    has_owner = OWNER in users.addresses(merchant)
+    return Demo(merchant, demo_links.PENDING, payable, password, has_owner)
 
 
 def _owner(merchant: Merchant) -> str | None:
-    """Make the owner where there is none; return their password where it can still be told."""
-    is_there = OWNER in users.addresses(merchant)
-    if settings.is_production:
-        password = None if is_there else secrets.token_urlsafe(12)
-    else:
-        password = _PASSWORD
-    if not is_there and password is not None:
+    """Make the owner where there is none; return their password where it can be told."""
+    if OWNER in users.addresses(merchant):
+        is_known = not settings.is_production and users.verify(OWNER, _PASSWORD) is not None
+        return _PASSWORD if is_known else None
+    password = secrets.token_urlsafe(12) if settings.is_production else _PASSWORD
+    try:
         users.make(merchant, email=OWNER, password=password, name="Olive Owner")
+    except InvalidInputError:  # somebody else signs in with this address: theirs it stays
+        return None
     return password
 
 

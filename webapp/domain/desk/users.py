@@ -65,7 +65,11 @@ def verify(email: str, password: str) -> User | None:
     """Return who signs in with this address and password, or None.
 
     An unknown address takes as long as a wrong password. A password that was stored with older
-    figures is stored with today's, which ends the user's other sessions.
+    figures is stored with today's, which ends the user's other sessions. A password that somebody
+    replaces at the same moment is not right any more.
+
+    Raises:
+        BusyError: too many sign in at this moment.
     """
     user = _by_email(email)
     user_id, stored = (user.id, user.password_hash) if user else (None, None)
@@ -74,8 +78,11 @@ def verify(email: str, password: str) -> User | None:
     if user_id is None or stored is None or not is_right or len(password) > passwords.LONGEST:
         return None
     if passwords.is_outdated(stored):
-        _store(user_id, passwords.hashed(password), instead_of=stored)
-    return db.session.get(User, user_id)
+        renewed = passwords.hashed(password)
+        _store(user_id, renewed, instead_of=stored)
+        stored = renewed
+    found = db.session.get(User, user_id)
+    return found if found is not None and found.password_hash == stored else None
 
 
 def set_password(email: str, password: str) -> User:
@@ -94,14 +101,28 @@ def set_password(email: str, password: str) -> User:
     return user
 
 
+def end_sessions(user_id: int) -> None:
+    """End all of a user's sessions, wherever their cookies were copied to.
+
+    A session lives in its cookie alone, and one cannot be told from another: whoever signs out is
+    signed out on their other devices too.
+
+    Raises:
+        NotFoundError: there is no such user.
+    """
+    with transaction():
+        lock(User, User.id == user_id).sign_outs += 1
+
+
 def get(user_id: int) -> User | None:
     """Return a user by id, or None."""
     return db.session.get(User, user_id)
 
 
 def session_stamp(user: User) -> str:
-    """Return what a session is bound to: another password makes another stamp."""
-    return hashlib.sha256((user.password_hash or "").encode()).hexdigest()[:32]
+    """Return what a session is bound to: another password or a sign-out makes another stamp."""
+    bound_to = f"{user.password_hash or ''}|{user.sign_outs}"
+    return hashlib.sha256(bound_to.encode()).hexdigest()[:32]
 
 
 def is_stamped(user: User, stamp: str) -> bool:

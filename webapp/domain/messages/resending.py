@@ -40,6 +40,7 @@ def retry(name: str, *, to: str | None, actor: str) -> PaymentLink:
         NotFoundError: the name means nothing here.
         InvalidInputError: `to` is no address.
         InvalidTransitionError: nothing of it has failed.
+        NotRepeatableError: the order is not paid any more.
     """
     address = text.email_address("to", to) if to else None
     link_id = _link_of(name)
@@ -47,6 +48,8 @@ def retry(name: str, *, to: str | None, actor: str) -> PaymentLink:
         link = lock(PaymentLink, PaymentLink.id == link_id)
         messages = _locked(link, name)
         failed = [message for message in messages if message.state is EmailState.FAILED]
+        if failed:
+            _require_paid(link)
         for message in failed:
             _queue_again(link, message, address, actor)
         if not messages and address and link.state is LinkState.PAID:
@@ -131,6 +134,7 @@ def _queue_again(link: PaymentLink, message: EmailMessage, address: str | None, 
     transition(message, EmailState.QUEUED, actor=actor)
     message.tries = 0
     message.handing_over_at = None
+    message.last_error = None
     message.due_at = database_now()
     _end_item(link, message.reference, actor)
 
@@ -149,13 +153,12 @@ def _repeat(
     address: str | None,
     actor: str,
 ) -> None:
+    _require_paid(link)
+    if any(is_under_way(one) for one in messages):
+        raise NotRepeatableError("an email of this order is on its way already")
     if message.state is EmailState.FAILED:
         _queue_again(link, message, address, actor)
         return
-    if link.state is not LinkState.PAID:
-        raise NotRepeatableError("only what a paid order buys is sent")
-    if any(is_under_way(one) for one in messages):
-        raise NotRepeatableError("an email of this order is on its way already")
     # The first one is no copy.
     number = len(messages)
     if number > MAX_COPIES:
@@ -185,6 +188,11 @@ def _promise_first(link: PaymentLink, address: str, actor: str) -> None:
     emails.promise(link, Template.TICKETS, to=address)
     record(link, "email_address_corrected", actor=actor)
     _end_item(link, link.reference, actor)
+
+
+def _require_paid(link: PaymentLink) -> None:
+    if link.state is not LinkState.PAID:
+        raise NotRepeatableError("only what a paid order buys is sent")
 
 
 def _end_item(link: PaymentLink, subject: str, actor: str) -> None:

@@ -72,7 +72,8 @@ def page(merchant: Merchant, tab: Tab, search: str, number: int) -> LinkList:
     Args:
         merchant: whose.
         tab: which of them.
-        search: a part of a reference, a title or the buyer's address, or a code; empty is all.
+        search: a part of a reference, a title, the buyer's name or address, or a code; empty is
+            all.
         number: which page, from 1.
     """
     number = max(1, min(number, LAST_PAGE))
@@ -117,6 +118,7 @@ def _matches(sought: str) -> ColumnElement[bool]:
         PaymentLink.reference.icontains(sought, autoescape=True),
         PaymentLink.title.icontains(sought, autoescape=True),
         PaymentLink.buyer_email.icontains(sought, autoescape=True),
+        PaymentLink.buyer_name.icontains(sought, autoescape=True),
     )
 
 

@@ -33,6 +33,8 @@ MAX_LIFE = timedelta(days=366)
 
 # It becomes part of every ticket's serial number and signed code, which take nothing else.
 _REFERENCE = re.compile(r"[A-Za-z0-9-]{1,32}")
+# Pages of the desk stand at these addresses, and would hide the link's own.
+_NO_REFERENCES = frozenset({"new", "rows"})
 
 
 @dataclass(frozen=True)
@@ -48,10 +50,18 @@ class Order:
     ticket_count: int = 0
 
 
+@dataclass(frozen=True)
+class Form:
+    """A form of the desk: the name it was given when it was shown, and a digest of what it says."""
+
+    id: str
+    digest: str
+
+
 def make(
     merchant: Merchant, order: Order, *, actor: str, reference: str | None = None
 ) -> PaymentLink:
-    """Write a DRAFT.
+    """Write a DRAFT. A link for an event ends when the event begins, at the latest.
 
     Args:
         merchant: who gets paid.
@@ -73,7 +83,7 @@ def write(
     *,
     actor: str,
     reference: str | None = None,
-    form_id: str | None = None,
+    form: Form | None = None,
 ) -> PaymentLink:
     """Write a DRAFT, in this transaction; see `make`.
 
@@ -82,7 +92,7 @@ def write(
         order: for what.
         actor: who makes it.
         reference: the order's own, if there is one.
-        form_id: the form it was made with, which makes no second one.
+        form: what it was made with, which makes no second one.
     """
     expires_at = order.expires_at or clock.now() + timedelta(hours=settings.link_life_h)
     _check_expiry(expires_at)
@@ -93,11 +103,13 @@ def write(
         raise NotFoundError("there is no such event")
     if reference is not None:
         _check_reference(reference)
+    expires_at = _before(order.event, expires_at)
     link = PaymentLink(
         merchant_id=merchant.id,
         provider_account_id=accounts.active(merchant).id,
         event_id=order.event.id if order.event else None,
-        form_id=form_id,
+        form_id=form.id if form else None,
+        form_digest=form.digest if form else None,
         title=text.one_line("title", order.title, MAX_TITLE),
         amount_minor=order.money.minor,
         currency=order.money.currency,
@@ -129,7 +141,8 @@ def open_(
 
     Raises:
         NotFoundError: the merchant has no such link.
-        InvalidInputError: the provider does not take this money, or the link has ended already.
+        InvalidInputError: the provider does not take this money, or the link has ended already, or
+            its event has begun.
         NoRoomError: the event has too few places left.
         AccountNotConnectedError: the account takes no payments any more.
         InvalidTransitionError: it is not a DRAFT.
@@ -142,12 +155,16 @@ def open_(
 
 
 def put_up(link: PaymentLink, *, actor: str) -> None:
-    """Open a DRAFT whose lock the caller holds, in this transaction; see `open_`."""
+    """Open a DRAFT whose lock the caller holds, in this transaction; see `open_`.
+
+    A link for an event ends when the event begins, at the latest.
+    """
     account = link.provider_account
     if account.state is not AccountState.ACTIVE:
         raise AccountNotConnectedError("the link's account takes no new payments")
     limits.check(account, link.money)
     _check_expiry(link.expires_at)
+    link.expires_at = _before(link.event, link.expires_at)
     transition(link, LinkState.OPEN, actor=actor)
     if not capacity.reserve(link):
         raise NoRoomError("the event has too few places left")
@@ -211,6 +228,8 @@ def _check_reference(reference: str) -> None:
         raise InvalidInputError("reference", "must be 1 to 32 letters, digits and hyphens")
     if references.clean_link_code(reference) is not None:
         raise InvalidInputError("reference", "looks like a link's code: make it longer or shorter")
+    if reference.lower() in _NO_REFERENCES:
+        raise InvalidInputError("reference", "must not be new or rows: the desk has pages there")
     # Two who want the same one at once come in here one after the other.
     db.session.execute(select(func.pg_advisory_xact_lock(func.hashtext(f"link:{reference}"))))
     known = select(PaymentLink.id).where(PaymentLink.reference == reference)
@@ -223,6 +242,14 @@ def _check_expiry(expires_at: datetime) -> None:
         raise InvalidInputError("expires_at", "must be in the future")
     if expires_at > clock.now() + MAX_LIFE:
         raise InvalidInputError("expires_at", f"must be within {MAX_LIFE.days} days")
+
+
+def _before(event: Event | None, expires_at: datetime) -> datetime:
+    if event is None:
+        return expires_at
+    if event.starts_at <= clock.now():
+        raise InvalidInputError("event", "has begun already")
+    return min(expires_at, event.starts_at)
 
 
 def named(merchant: Merchant, name: str) -> tuple[ColumnElement[bool], ...]:

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 from sqlalchemy import func, select
 
-from webapp.core.errors import InvalidInputError
+from webapp.core.errors import FormUsedError, InvalidInputError
 from webapp.domain.payments import links
-from webapp.domain.payments.links import Order
+from webapp.domain.payments.links import Form, Order
 from webapp.domain.tickets import events
 from webapp.domain.transaction import transaction
 from webapp.extensions import db
@@ -17,7 +17,7 @@ def place(
     merchant: Merchant,
     order: Order,
     *,
-    form_id: str,
+    form: Form,
     actor: str,
     plan: events.Plan | None = None,
     opens: bool = True,
@@ -27,7 +27,7 @@ def place(
     Args:
         merchant: who gets paid.
         order: for what.
-        form_id: the form's own name, made up when it was shown.
+        form: which one asks.
         actor: who sends it.
         plan: an event to be made with it, in place of the order's.
         opens: whether it can be paid at once; otherwise it stays a DRAFT.
@@ -36,17 +36,20 @@ def place(
         The new link, or the one that this form has made before.
 
     Raises:
+        FormUsedError: it has made one before, and said something else then.
         InvalidInputError: a value cannot be accepted; the plan's fields begin with `event_`.
         NoRoomError: the event has too few places left.
         AccountNotConnectedError: the merchant has no account to be paid to.
     """
     with transaction():
-        made = _made_with(merchant, form_id)
+        made = _made_with(merchant, form.id)
         if made is not None:
+            if made.form_digest != form.digest:
+                raise FormUsedError(made.reference)
             return made
         if plan is not None:
             order = replace(order, event=_event(merchant, plan))
-        link = links.write(merchant, order, actor=actor, form_id=form_id)
+        link = links.write(merchant, order, actor=actor, form=form)
         if opens:
             links.put_up(link, actor=actor)
     return link

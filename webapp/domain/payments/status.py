@@ -34,6 +34,9 @@ _UNSETTLED: Final = or_(
 )
 
 
+_IN_DOUBT: Final = and_(EmailMessage.state == EmailState.DOUBTFUL, EmailMessage.repeats > 0)
+
+
 @dataclass(frozen=True)
 class AttemptStatus:
     """The current attempt. `waiting_s` is since the buyer came back, or else since it began."""
@@ -178,7 +181,7 @@ def deliveries(link_id: int) -> Deliveries:
             func.count().filter(EmailMessage.state == EmailState.SENT).label("sent"),
             func.count().filter(_UNSETTLED).label("waiting"),
             func.count().filter(EmailMessage.state == EmailState.FAILED).label("failed"),
-            func.count().filter(EmailMessage.state == EmailState.DOUBTFUL).label("doubtful"),
+            func.count().filter(_IN_DOUBT).label("doubtful"),
             func.extract("epoch", func.clock_timestamp() - first).label("waiting_s"),
         ).where(EmailMessage.link_id == link_id)
     ).one()

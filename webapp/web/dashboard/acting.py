@@ -15,6 +15,7 @@ from webapp.core.errors import (
     NotRepeatableError,
     PaymentInFlightError,
 )
+from webapp.core.states import LinkState
 from webapp.domain.messages import resending
 from webapp.domain.payments import links, reviews
 from webapp.web.dashboard import desk
@@ -27,6 +28,7 @@ blueprint = desk.blueprint("desk_acting")
 
 _REFUSALS = (
     AccountNotConnectedError,
+    InvalidTransitionError,
     LinkNotPayableError,
     NoRoomError,
     NotRepeatableError,
@@ -56,6 +58,7 @@ def open_(reference: str) -> ResponseReturnValue:
         lambda: links.open_(
             desk.merchant(), reference, actor=desk.actor(), expires_at=form.expires_at.end()
         ),
+        goal=LinkState.OPEN,
     )
 
 
@@ -74,6 +77,7 @@ def cancel(reference: str) -> ResponseReturnValue:
         panel_of(reference),
         DeskForm(),
         lambda: links.cancel(desk.merchant(), reference, actor=desk.actor()),
+        goal=LinkState.CANCELED,
     )
 
 
@@ -92,6 +96,7 @@ def accept(reference: str) -> ResponseReturnValue:
         panel_of(reference),
         DismissForm(),
         lambda: reviews.accept(desk.merchant(), reference, actor=desk.actor()),
+        goal=LinkState.PAID,
     )
 
 
@@ -118,7 +123,9 @@ def show_send(reference: str) -> ResponseReturnValue:
     message = _message(panel, request.args.get("message"))
     if not (message.can_be_repeated if message else panel.wants_address):
         return _back(reference)
-    return _ask("send", panel, SendForm(request.args), message=message)
+    # Nothing but the name comes from the address: a link that somebody sent could fill in theirs.
+    form = SendForm(message=message.reference if message else None)
+    return _ask("send", panel, form, message=message)
 
 
 @blueprint.post("/desk/links/<reference>/send")
@@ -165,16 +172,28 @@ def _do(
     panel: LinkPanel,
     form: DeskForm,
     act: Callable[[], object],
+    *,
+    goal: LinkState | None = None,
     **further: object,
 ) -> ResponseReturnValue:
-    """Do it and show the link; or say at the field, or above the link, why it was not done."""
+    """Do it and show the link; or say at the field, or above the link, why it was not done.
+
+    Args:
+        page_name: the page that asked.
+        panel: the link as it stood before.
+        form: what was sent.
+        act: what to do.
+        goal: the state in which it is done already: a second press of the button is no mistake.
+        further: what else the page needs, if it is shown again.
+    """
     try:
         act()
     except InvalidInputError as error:
         form.blame(error.field, error.reason)
         return _ask(page_name, panel, form, **further), 422
-    except InvalidTransitionError:
-        return page(panel.reference, refusal="The link has moved on meanwhile."), 409
     except _REFUSALS as refusal:
-        return page(panel.reference, refusal=spoken(str(refusal))), 409
+        if panel_of(panel.reference).status != goal:
+            is_unnamed = isinstance(refusal, InvalidTransitionError)
+            said = "The link has moved on meanwhile." if is_unnamed else spoken(str(refusal))
+            return page(panel.reference, refusal=said), 409
     return _back(panel.reference)

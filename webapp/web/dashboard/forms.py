@@ -1,5 +1,7 @@
 """The desk's forms. They ask the rules themselves what is wrong, and say it at the field."""
 
+import hashlib
+import json
 import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -167,6 +169,13 @@ class LinkForm(DeskForm):
             timezone=self.event_timezone.data,
             capacity=self.event_capacity.data,
         )
+
+    def digest(self, button: str) -> str:
+        """Name what the form says and which button sent it: the same again is the same wish."""
+        said = self.data | {"do": button}
+        for name in ("csrf_token", "form_id"):
+            said.pop(name, None)
+        return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
     def validate_form_id(self, field: Field) -> None:
         """Refuse what is no name of a form: it could not be known again."""

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Self
 
+from webapp.core import clock
 from webapp.core.money import Money
 from webapp.core.public_status import LINK_STATUS
 from webapp.core.states import EmailState, LinkState
@@ -23,10 +24,14 @@ _HEADLINES: Final = {
 }
 
 
-def badge(state: LinkState, closing_for: str | None, *, is_in_flight: bool) -> str:
+def badge(
+    state: LinkState, closing_for: str | None, expires_at: datetime, *, is_in_flight: bool
+) -> str:
     """Return the code of what is going on: the state, or what is on top of it."""
     if state is LinkState.OPEN and closing_for in _CLOSING:
         return _CLOSING[closing_for]
+    if state is LinkState.OPEN and expires_at <= clock.now():
+        return "CLOSING"  # nobody can pay any more, and the next sweep begins to end it
     return "PAYING" if is_in_flight else state.value
 
 
@@ -50,7 +55,12 @@ class LinkRow:
             reference=listed.reference,
             title=listed.title,
             money=listed.money,
-            badge=badge(listed.state, listed.closing_for, is_in_flight=listed.is_in_flight),
+            badge=badge(
+                listed.state,
+                listed.closing_for,
+                listed.expires_at,
+                is_in_flight=listed.is_in_flight,
+            ),
             buyer_email=listed.buyer_email,
             made_at=listed.created_at,
             ends_at=None if listed.state is LinkState.DRAFT else listed.expires_at,
@@ -186,8 +196,9 @@ class Mailed:
             tries=message.tries,
             error=sentences.spoken(message.last_error) if message.last_error else None,
             at=message.sent_at or message.created_at,
-            can_be_repeated=message.state is EmailState.FAILED
-            or (is_quiet and has_copies_left and is_paid),
+            can_be_repeated=is_paid
+            and is_quiet
+            and (message.state is EmailState.FAILED or has_copies_left),
         )
 
 
@@ -243,7 +254,9 @@ class LinkPanel:
     def of(cls, dossier: Dossier, timezone: str) -> Self:
         """Say all that the desk says of a link; the latest event comes first."""
         link, event = dossier.link, dossier.link.event
-        shown = badge(link.state, link.closing_for, is_in_flight=dossier.is_in_flight)
+        shown = badge(
+            link.state, link.closing_for, link.expires_at, is_in_flight=dossier.is_in_flight
+        )
         is_draft = link.state is LinkState.DRAFT
         is_paid = link.state is LinkState.PAID
         is_sending = any(map(resending.is_under_way, dossier.messages))

@@ -1,0 +1,113 @@
+"""Tries to sign in, counted in Redis for a quarter of an hour, so that guessing does not pay.
+
+They are counted for the address that was typed, and for where they come from. With Redis away
+nobody is kept out: the desk must not depend on the queue.
+"""
+
+import hashlib
+import hmac
+import ipaddress
+from contextlib import suppress
+from typing import Final
+
+import redis
+import structlog
+
+from webapp.core import text
+from webapp.core.errors import BusyError, InvalidInputError, TooManyTriesError
+from webapp.domain.desk import users
+from webapp.extensions import queue_redis, settings
+from webapp.models import User
+
+logger = structlog.get_logger(__name__)
+
+WINDOW_S: Final = 900
+
+# Whoever has one IPv6 address has all of its network.
+_IPV6_NETWORK: Final = 64
+
+
+def verify(email: str, password: str, *, client: str) -> User | None:
+    """Return who signs in, or None; see `users.verify`.
+
+    Args:
+        email: as it was typed.
+        password: as it was typed.
+        client: the network address that it comes from.
+
+    Raises:
+        TooManyTriesError: there were so many wrong ones that even the right one is not looked at.
+        BusyError: too many sign in at this moment.
+    """
+    address = _normal(email)
+    typed, origin = (
+        f"sign-in:{_digest(address or email)}",
+        f"sign-in-from:{_digest(_network(client))}",
+    )
+    # Counted before it is looked at: tries that come side by side must not all be the first one.
+    _count({typed: settings.sign_in_tries, origin: settings.sign_in_tries_per_address})
+    try:
+        user = users.verify(email, password)
+    except BusyError:
+        _take_back(typed, origin)
+        raise
+    if user is None:
+        logger.warning("sign_in_failed", address=text.masked(address) if address else "none")
+        return None
+    _forget(typed)
+    _take_back(origin)
+    return user
+
+
+def _count(limits: dict[str, int]) -> None:
+    try:
+        with queue_redis.pipeline() as pipe:
+            for key in limits:
+                pipe.set(key, 0, nx=True, ex=WINDOW_S)
+                pipe.incr(key)
+                pipe.ttl(key)
+            answers = pipe.execute()
+    except redis.RedisError as error:
+        logger.warning("sign_in_tries_not_counted", reason=type(error).__name__)
+        return
+    counted = zip(limits.values(), answers[1::3], answers[2::3], strict=True)
+    waits = [wait_s for most, count, wait_s in counted if count > most]
+    if waits:
+        logger.warning("sign_in_refused", wait_s=max(waits))
+        raise TooManyTriesError(max(1, *waits))
+
+
+def _forget(key: str) -> None:
+    with suppress(redis.RedisError):  # it runs out by itself
+        queue_redis.delete(key)
+
+
+def _take_back(*keys: str) -> None:
+    with suppress(redis.RedisError), queue_redis.pipeline() as pipe:  # they run out by themselves
+        for key in keys:
+            pipe.set(key, 1, nx=True, ex=WINDOW_S)
+            pipe.decr(key)
+        pipe.execute()
+
+
+def _normal(email: str) -> str:
+    try:
+        return text.email_address("email", email).lower()
+    except InvalidInputError:
+        return ""  # nobody signs in with it
+
+
+def _network(client: str) -> str:
+    try:
+        address = ipaddress.ip_address(client)
+    except ValueError:
+        return ""
+    if isinstance(address, ipaddress.IPv4Address):
+        return client
+    return str(ipaddress.ip_network((address.packed, _IPV6_NETWORK), strict=False))
+
+
+def _digest(said: str) -> str:
+    """Name something so that whoever reads the queue learns nothing of it."""
+    secret = settings.secret_key.get_secret_value().encode()
+    return hmac.new(secret, said.encode(), hashlib.sha256).hexdigest()[:32]
