@@ -12,7 +12,10 @@ from tests.web.desk import desk_of
 from tests.web.statements import statements, writing
 from tests.web.test_checkout import in_state
 from webapp.core.states import LinkState
+from webapp.domain.messages import attention
 from webapp.domain.payments import links, settlement
+from webapp.domain.transaction import lock, transaction
+from webapp.models import PaymentLink
 
 STATES = ("DRAFT", "OPEN", "PAID", "REVIEW", "EXPIRED", "CANCELED", "REFUNDED")
 
@@ -117,6 +120,22 @@ def test_what_is_going_on_stands_on_top_of_the_state(make: Factories, desk: Page
     assert badges(desk.get("/desk/links")) == ["Canceling…"]
     settlement.apply(attempt.reference, paid(attempt), actor="test")
     assert badges(desk.get("/desk/links")) == ["Paid"]
+
+
+def test_a_paid_link_with_money_to_send_back_says_that_somebody_is_needed(
+    make: Factories, desk: Pages
+) -> None:
+    link = in_state(make, "PAID")
+    assert badges(desk.get("/desk/links")) == ["Paid"]
+    with transaction():
+        attention.raise_item(
+            lock(PaymentLink, PaymentLink.id == link.id),
+            "surplus",
+            "It was paid twice.",
+            actor="test",
+            subject=link.reference,
+        )
+    assert badges(desk.get("/desk/links")) == ["Paid", "Needs you"]
 
 
 def test_a_link_past_its_end_is_no_open_one(make: Factories, desk: Pages) -> None:

@@ -10,9 +10,9 @@ from typing import Final
 from sqlalchemy import ColumnElement, and_, or_, select
 
 from webapp.core.money import Money
-from webapp.core.states import MAY_HOLD_MONEY, LinkState
+from webapp.core.states import MAY_HOLD_MONEY, AttentionState, LinkState
 from webapp.extensions import db
-from webapp.models import Merchant, PaymentAttempt, PaymentLink
+from webapp.models import AttentionItem, Merchant, PaymentAttempt, PaymentLink
 
 PAGE_SIZE: Final = 25
 LAST_PAGE: Final = 10_000
@@ -45,7 +45,11 @@ _STATES: Final[Mapping[Tab, frozenset[LinkState]]] = MappingProxyType(
 
 @dataclass(frozen=True)
 class Listed:
-    """One link of a list. `is_in_flight`: its current attempt could still be paid."""
+    """One link of a list.
+
+    `is_in_flight`: its current attempt could still be paid. `needs_attention`: something about it
+    waits for a person.
+    """
 
     reference: str
     title: str
@@ -53,6 +57,7 @@ class Listed:
     state: LinkState
     closing_for: str | None
     is_in_flight: bool
+    needs_attention: bool
     buyer_email: str | None
     created_at: datetime
     expires_at: datetime
@@ -78,7 +83,7 @@ def page(merchant: Merchant, tab: Tab, search: str, number: int) -> LinkList:
     """
     number = max(1, min(number, LAST_PAGE))
     query = (
-        select(PaymentLink, PaymentAttempt.id.is_not(None))
+        select(PaymentLink, PaymentAttempt.id.is_not(None), _needs_attention())
         .join(
             PaymentAttempt,
             and_(
@@ -97,7 +102,7 @@ def page(merchant: Merchant, tab: Tab, search: str, number: int) -> LinkList:
     sought = clean_search(search)
     if sought:
         query = query.where(_matches(sought))
-    rows = [_listed(link, has_attempt) for link, has_attempt in db.session.execute(query).all()]
+    rows = [_listed(*row) for row in db.session.execute(query)]
     return LinkList(tuple(rows[:PAGE_SIZE]), has_more=len(rows) > PAGE_SIZE)
 
 
@@ -122,7 +127,14 @@ def _matches(sought: str) -> ColumnElement[bool]:
     )
 
 
-def _listed(link: PaymentLink, has_attempt: bool) -> Listed:
+def _needs_attention() -> ColumnElement[bool]:
+    item = select(AttentionItem.id).where(
+        AttentionItem.link_id == PaymentLink.id, AttentionItem.state == AttentionState.OPEN
+    )
+    return item.exists()
+
+
+def _listed(link: PaymentLink, has_attempt: bool, needs_attention: bool) -> Listed:
     return Listed(
         reference=link.reference,
         title=link.title,
@@ -130,6 +142,7 @@ def _listed(link: PaymentLink, has_attempt: bool) -> Listed:
         state=link.state,
         closing_for=link.closing_for,
         is_in_flight=link.state is LinkState.OPEN and has_attempt,
+        needs_attention=needs_attention,
         buyer_email=link.buyer_email,
         created_at=link.created_at,
         expires_at=link.expires_at,

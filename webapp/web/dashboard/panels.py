@@ -43,6 +43,7 @@ class LinkRow:
     title: str
     money: Money
     badge: str
+    needs_attention: bool
     buyer_email: str | None
     made_at: datetime
     # None for a draft: its time begins when it is opened.
@@ -61,6 +62,7 @@ class LinkRow:
                 listed.expires_at,
                 is_in_flight=listed.is_in_flight,
             ),
+            needs_attention=listed.needs_attention,
             buyer_email=listed.buyer_email,
             made_at=listed.created_at,
             ends_at=None if listed.state is LinkState.DRAFT else listed.expires_at,
