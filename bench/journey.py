@@ -63,28 +63,20 @@ def _pay(url: str, code: str, button: str) -> str:
 
 
 def _differences(office: Office, codes: list[str]) -> list[float]:
-    deadline = time.monotonic() + _PATIENCE_S
-    while True:
-        with office.books() as books:
-            rows = books.execute(
-                """
-                SELECT l.code, c.payment_reference, e.happened_at FROM payment_link l
-                JOIN capture c ON c.link_id = l.id AND c.state = 'FULFILS'
-                JOIN payment_event e ON e.link_id = l.id AND e.name = 'payment_confirmed'
-                WHERE l.code = ANY(%s)
-                """,
-                [codes],
-            ).fetchall()
-        if len(rows) == len(codes):
-            break
-        if time.monotonic() > deadline:
-            raise RuntimeError(f"only {len(rows)} of {len(codes)} payments were seen")
-        time.sleep(0.5)
+    rows = office.rows_of(
+        codes,
+        """
+        SELECT l.code, c.payment_reference, e.happened_at FROM payment_link l
+        JOIN capture c ON c.link_id = l.id AND c.state = 'FULFILS'
+        JOIN payment_event e ON e.link_id = l.id AND e.name = 'payment_confirmed'
+        WHERE l.code = ANY(%s)
+        """,
+        within_s=_PATIENCE_S,
+    )
     taken = {
         entry["payment_id"]: datetime.fromisoformat(entry["paid_at"]) for entry in office.ledger()
     }
-    seen = {
-        row["code"]: (row["happened_at"] - taken[row["payment_reference"]]).total_seconds()
-        for row in rows
-    }
-    return [seen[code] for code in codes]
+    return [
+        (rows[code]["happened_at"] - taken[rows[code]["payment_reference"]]).total_seconds()
+        for code in codes
+    ]

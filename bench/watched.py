@@ -8,13 +8,13 @@ from typing import Final
 from playwright.sync_api import Browser, sync_playwright
 
 from bench.results import Result, percentile, spread
+from dev.browser import launch
 from dev.office import Office
 from dev.stack import Stack
 from webapp.core import clock
 
 WARM_UPS: Final = 5
 SAMPLES: Final = 42
-_CHROMIUM: Final = "/usr/bin/chromium"
 _PATIENCE_S: Final = 60
 _BUTTONS: Final = {"notice": "Pay", "silent": "Lose the notice"}
 
@@ -23,7 +23,7 @@ def measure(stack: Stack, office: Office) -> list[Result]:
     """Pay one link after the other and watch the page, with the notice and without it."""
     results = []
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=_CHROMIUM, args=["--no-sandbox"])
+        browser = launch(playwright)
         for name, button in _BUTTONS.items():
             clicked: dict[str, datetime] = {}
             seconds = []
@@ -67,21 +67,13 @@ def _pay(browser: Browser, url: str, code: str, button: str) -> tuple[datetime, 
 
 def _until_sent(office: Office, clicked: Mapping[str, datetime]) -> list[float]:
     """Return the seconds from each click until the mail server had the message."""
-    deadline = time.monotonic() + _PATIENCE_S
-    while True:
-        with office.books() as books:
-            rows = books.execute(
-                """
-                SELECT l.code, m.sent_at FROM payment_link l
-                JOIN email_message m ON m.link_id = l.id AND m.state = 'SENT'
-                WHERE l.code = ANY(%s)
-                """,
-                [list(clicked)],
-            ).fetchall()
-        if len(rows) == len(clicked):
-            break
-        if time.monotonic() > deadline:
-            raise RuntimeError(f"only {len(rows)} of {len(clicked)} emails were sent")
-        time.sleep(0.5)
-    sent = {row["code"]: row["sent_at"] for row in rows}
-    return [(sent[code] - at).total_seconds() for code, at in clicked.items()]
+    rows = office.rows_of(
+        list(clicked),
+        """
+        SELECT l.code, m.sent_at FROM payment_link l
+        JOIN email_message m ON m.link_id = l.id AND m.state = 'SENT'
+        WHERE l.code = ANY(%s)
+        """,
+        within_s=_PATIENCE_S,
+    )
+    return [(rows[code]["sent_at"] - at).total_seconds() for code, at in clicked.items()]

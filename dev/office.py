@@ -1,7 +1,8 @@
 """The back office of a running stack: makes links quickly, and reads both sides' books."""
 
 import json
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
@@ -63,6 +64,27 @@ class Office:
         answer.raise_for_status()
         payments: list[dict[str, Any]] = json.loads(answer.text)
         return payments
+
+    def rows_of(self, codes: Sequence[str], query: str, *, within_s: float) -> dict[str, Any]:
+        """Wait until a query finds a row for each link, and return them by the links' codes.
+
+        Args:
+            codes: the links'.
+            query: it selects `l.code` among others, for codes that are ANY(%s).
+            within_s: how long to wait, in seconds.
+
+        Raises:
+            RuntimeError: some had none by then.
+        """
+        deadline = time.monotonic() + within_s
+        while True:
+            with self.books() as books:
+                rows = books.execute(query.encode(), [list(codes)]).fetchall()
+            if len(rows) == len(codes):
+                return {row["code"]: row for row in rows}
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"only {len(rows)} of {len(codes)} were seen in {within_s} s")
+            time.sleep(0.5)
 
     @contextmanager
     def books(self) -> Iterator[psycopg.Connection[dict[str, Any]]]:

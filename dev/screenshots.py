@@ -8,6 +8,7 @@ from typing import Any, Final
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
+from dev.browser import launch
 from dev.paths import ROOT
 from dev.signals import stopped_by_signals
 from dev.stack import Stack
@@ -15,7 +16,6 @@ from dev.terminal import finish, step
 from dev.walk import PAGES, Walk
 
 FOLDER: Final = ROOT / "docs" / "screenshots"
-_CHROMIUM: Final = "/usr/bin/chromium"
 
 _LOOKS: Final[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
     {
@@ -41,7 +41,7 @@ def main(words: list[str]) -> int:
         sync_playwright() as playwright,
     ):
         walk = Walk.through(stack)
-        browser = playwright.chromium.launch(executable_path=_CHROMIUM, args=["--no-sandbox"])
+        browser = launch(playwright)
         for look, options in _LOOKS.items():
             with step(f"Pages, {look}"):
                 for name in wanted:

@@ -8,6 +8,7 @@ from typing import Final
 from playwright.sync_api import Page
 
 from dev.stack import Stack
+from webapp.domain.desk import demo
 
 # Made by hand in the test of a page that asks for an address.
 _PAY = re.compile(r"http://\S+/pay/(\w+)")
@@ -15,9 +16,6 @@ _PAY = re.compile(r"http://\S+/pay/(\w+)")
 # The worker prints and sends while we look.
 _LOOKS: Final = 100
 _LOOK_AGAIN_MS: Final = 200
-
-OWNER: Final = "owner@stage.example"
-OWNER_PASSWORD: Final = "small-stage-demo"  # noqa: S105  # of the demo
 
 Visit = Callable[["Walk", Page], None]
 
@@ -95,8 +93,8 @@ def _desk(path: str) -> Visit:
     def visit(walk: Walk, page: Page) -> None:
         walk.goto(page, path)
         if page.get_by_role("heading", name="Sign in").count():
-            page.get_by_label("Email").fill(OWNER)
-            page.get_by_label("Password").fill(OWNER_PASSWORD)
+            page.get_by_label("Email").fill(demo.OWNER)
+            page.get_by_label("Password").fill(demo.PASSWORD)
             page.get_by_role("button", name="Sign in").click()
             page.locator("body.desk").wait_for()
 
@@ -105,7 +103,7 @@ def _desk(path: str) -> Visit:
 
 def _wrong_sign_in(walk: Walk, page: Page) -> None:
     walk.goto(page, "/desk/sign-in")
-    page.get_by_label("Email").fill(OWNER)
+    page.get_by_label("Email").fill(demo.OWNER)
     page.get_by_label("Password").fill("not this one")
     page.get_by_role("button", name="Sign in").click()
     page.locator("#errors").wait_for()

@@ -11,11 +11,11 @@ import zxingcpp
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from dev.walk import OWNER, OWNER_PASSWORD
 from tests.chromium import Console
 from tests.e2e.conftest import Place, eventually
 from webapp.core import ticket_code
 from webapp.core.ticket_code import TicketSigner
+from webapp.domain.desk import demo
 
 pytestmark = [pytest.mark.browser, pytest.mark.stack, pytest.mark.xdist_group("place")]
 
@@ -69,8 +69,8 @@ def test_a_newcomer_makes_a_link_pays_it_and_opens_tickets_that_verify(
 def make_link(place: Place, page: Page) -> str:
     """Sign in at the desk, make an open link of 25.00 with two tickets, return its address."""
     page.goto(f"{place.stack.url}/desk")
-    page.get_by_label("Email address").fill(OWNER)
-    page.get_by_label("Password").fill(OWNER_PASSWORD)
+    page.get_by_label("Email address").fill(demo.OWNER)
+    page.get_by_label("Password").fill(demo.PASSWORD)
     page.get_by_role("button", name="Sign in").click()
     page.get_by_role("link", name="Make a link").click()
     page.get_by_label("What it is for").fill("Two tickets")

@@ -1,6 +1,7 @@
 """How a fake provider misbehaves: faults that wait for the next call of their kind."""
 
 import threading
+from abc import ABC, abstractmethod
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -35,7 +36,7 @@ class Fault:
     seconds: float
 
 
-class Fake:
+class Fake(ABC):
     """A provider that speaks over WSGI and can be told to misbehave.
 
     A subclass names its calls in `ROUTES`: the path and method of each, and the function that
@@ -63,9 +64,9 @@ class Fake:
         """Let every call that is being held end now."""
         self._is_over.set()
 
+    @abstractmethod
     def error(self, status: int) -> Response:
         """Write an error as this provider does."""
-        raise NotImplementedError
 
     def control_faults(self, request: Request) -> Response:
         """`{"call": "create", "way": "late", "times": 1, "seconds": 3}`."""

@@ -28,6 +28,10 @@ PAID = {
 OPEN = {**PAID, "status": "open", "payments": []}
 
 
+# What is no JSON object, whatever is wrong with it otherwise; and an object that says nothing.
+NO_OBJECTS: tuple[object, ...] = ({}, [], None, 7, b"", b"<html>", b"\xff\xfe", b"[" * 100_000)
+
+
 def answer(status: int, content: object, headers: dict[str, str] | None = None) -> HttpAnswer:
     """Return a provider's answer; bytes are sent as they are, anything else as JSON."""
     body = content if isinstance(content, bytes) else json.dumps(content).encode()

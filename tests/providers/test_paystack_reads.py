@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.providers.answers import answer
+from tests.providers.answers import NO_OBJECTS, answer
 from tests.providers.paystack_answers import PAID, envelope, refusal, verified
 from webapp.core.money import EXPONENTS, Money
 from webapp.providers import paystack, paystack_wire
@@ -182,15 +182,8 @@ def test_only_a_failure_has_a_reason() -> None:
         envelope(None),
         envelope({}),
         PAID,
-        {},
-        [],
-        None,
-        7,
-        b"",
-        b"<html>",
+        *NO_OBJECTS,
         b'{"status": tr',
-        b"\xff\xfe",
-        b"[" * 100_000,
     ],
 )
 def test_what_is_not_understood_is_unreadable_and_never_unpaid(content: object) -> None:

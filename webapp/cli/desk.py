@@ -6,6 +6,7 @@ from flask.cli import AppGroup
 from webapp.cli.shell import refusing
 from webapp.cli.users import password_stdin, read_password
 from webapp.domain.desk import demo, merchants, users
+from webapp.domain.payments import links
 from webapp.extensions import settings
 
 merchant_group = AppGroup("merchant", help="Make merchants.")
@@ -66,7 +67,7 @@ def seed(*, without_examples: bool) -> None:
     click.echo(f"Desk              {settings.base_url}/desk")
     click.echo(f"Sign in           {demo.OWNER}  {_password(made)}")
     click.echo(f"Pending order     {made.pending_reference}")
-    click.echo(f"Payable link      {settings.base_url}/pay/{made.payable_code}")
+    click.echo(f"Payable link      {links.pay_url(made.payable_code)}")
 
 
 def _password(made: demo.Demo) -> str:

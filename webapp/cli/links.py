@@ -14,7 +14,6 @@ from webapp.core.public_status import LINK_STATUS
 from webapp.domain.desk import merchants
 from webapp.domain.payments import links, trails
 from webapp.domain.tickets import events
-from webapp.extensions import settings
 from webapp.models import PaymentLink
 
 group = AppGroup("links", help="Make, open, cancel and show payment links.")
@@ -110,7 +109,7 @@ def show(*, slug: str, name: str) -> None:
 def _tell(link: PaymentLink) -> None:
     status = LINK_STATUS[link.state]
     click.echo(f"{link.reference}  {status.code}  {link.money}  {link.title}")
-    click.echo(f"{settings.base_url}/pay/{link.code}  until {clock.iso(link.expires_at)}")
+    click.echo(f"{links.pay_url(link.code)}  until {clock.iso(link.expires_at)}")
 
 
 def _moment(text: str) -> datetime:

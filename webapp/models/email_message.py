@@ -1,9 +1,10 @@
 """An email message: a promise to send, queued with the commit that made it true."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, text
+from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, Index, and_, or_, text
+from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from webapp.core import references
@@ -11,6 +12,8 @@ from webapp.core.states import EmailState
 from webapp.extensions import Base
 from webapp.models.columns import made_at, state_column
 from webapp.models.payment_link import PaymentLink
+
+_TO_BE_SENT: Final = (EmailState.QUEUED, EmailState.SENDING)
 
 
 class EmailMessage(Base):
@@ -50,6 +53,21 @@ class EmailMessage(Base):
     created_at: Mapped[datetime] = made_at()
 
     link: Mapped[PaymentLink] = relationship()
+
+    @hybrid_property
+    def is_under_way(self) -> bool:
+        """Whether it is still to be sent by itself; a doubtful one is sent once more, and no more.
+
+        For one row and in a query alike.
+        """
+        is_repeated = self.state is EmailState.DOUBTFUL and self.repeats == 0
+        return is_repeated or self.state in _TO_BE_SENT
+
+    @is_under_way.inplace.expression
+    @classmethod
+    def _is_under_way(cls) -> ColumnElement[bool]:
+        is_repeated = and_(cls.state == EmailState.DOUBTFUL, cls.repeats == 0)
+        return or_(is_repeated, cls.state.in_(_TO_BE_SENT))
 
     @property
     def trail(self) -> PaymentLink:

@@ -90,7 +90,7 @@ def parse_create(answer: HttpAnswer) -> Creation:
     if answer.status in {408, 409, 425, 429} or not (is_made or 400 <= answer.status < 500):
         return Unanswered(f"status {answer.status}")
     try:
-        body = _body(answer)
+        body = parsing.body(answer)
         if is_made:
             return Created(parsing.name(body, "checkout_id"), parsing.web_address(body, "url"))
     except NotUnderstoodError as error:
@@ -116,7 +116,7 @@ def parse_read(answer: HttpAnswer) -> Read:
     if answer.status != 200:
         return Unreadable(f"status {answer.status}", parsing.retry_after_s(answer))
     try:
-        return Found(_observation(_body(answer)))
+        return Found(_observation(parsing.body(answer)))
     except NotUnderstoodError as error:
         return Unreadable(str(error))
 
@@ -132,7 +132,7 @@ def parse_close(answer: HttpAnswer) -> CloseAnswer:
     if answer.status == 409:
         return CloseAnswer.NOT_OPEN
     try:
-        is_closed = answer.status == 200 and _body(answer).get("status") == "timeout"
+        is_closed = answer.status == 200 and parsing.body(answer).get("status") == "timeout"
     except NotUnderstoodError:
         is_closed = False
     return CloseAnswer.CLOSED if is_closed else CloseAnswer.UNKNOWN
@@ -211,10 +211,3 @@ def _moment(paid_at: object) -> datetime | None:
         return clock.parse(paid_at) if isinstance(paid_at, str) else None
     except (ValueError, OverflowError):
         return None
-
-
-def _body(answer: HttpAnswer) -> dict[str, Any]:
-    try:
-        return parsing.document(answer.body)
-    except NotUnderstoodError as error:
-        raise NotUnderstoodError(f"status {answer.status}, {error}") from None

@@ -3,9 +3,11 @@
 import json
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
+from webapp.core import clock
 from webapp.core.errors import InvalidInputError
 from webapp.core.money import Money
 from webapp.providers.base import HttpAnswer
@@ -34,6 +36,30 @@ def document(raw: bytes) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise NotUnderstoodError("the body is no JSON object")
     return found
+
+
+def body(answer: HttpAnswer) -> dict[str, Any]:
+    """Return the JSON object of an answer.
+
+    Raises:
+        NotUnderstoodError: it is something else; the text names the answer's status.
+    """
+    try:
+        return document(answer.body)
+    except NotUnderstoodError as error:
+        raise NotUnderstoodError(f"status {answer.status}, {error}") from None
+
+
+def moment(said: object, key: str) -> datetime | None:
+    """Return a moment in ISO 8601; None where none was said.
+
+    Raises:
+        NotUnderstoodError: what was said under this key is no moment.
+    """
+    try:
+        return None if said is None else clock.parse(said)  # type: ignore[arg-type]  # or TypeError
+    except (TypeError, ValueError, OverflowError):
+        raise NotUnderstoodError(f"{key} is not understood") from None
 
 
 def name(body: Mapping[str, Any], key: str) -> str:

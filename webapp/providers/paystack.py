@@ -13,7 +13,6 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from urllib.parse import quote
 
-from webapp.core import clock
 from webapp.core.money import EXPONENTS
 from webapp.providers import parsing, paystack_refunds, paystack_wire
 from webapp.providers.base import (
@@ -232,15 +231,8 @@ def _payment(data: Mapping[str, Any]) -> Payment:
     if data.get("requested_amount") is not None:
         requested = paystack_wire.money(data["requested_amount"], data.get("currency"))
         charged = min(charged, requested, key=lambda money: money.minor)
-    return Payment(paystack_wire.identity(data.get("id")), charged, _paid_at(data))
-
-
-def _paid_at(data: Mapping[str, Any]) -> datetime | None:
-    said = data.get("paid_at") or data.get("paidAt")
-    try:
-        return None if said is None else clock.parse(said)
-    except (TypeError, ValueError, OverflowError):
-        raise NotUnderstoodError("paid_at is not understood") from None
+    paid_at = parsing.moment(data.get("paid_at") or data.get("paidAt"), "paid_at")
+    return Payment(paystack_wire.identity(data.get("id")), charged, paid_at)
 
 
 def _is_signed(key: str, body: bytes, signature: str) -> bool:

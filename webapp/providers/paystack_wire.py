@@ -39,10 +39,7 @@ def envelope(answer: HttpAnswer) -> dict[str, Any]:
     Raises:
         NotUnderstoodError: it is not what Paystack wraps everything in.
     """
-    try:
-        body = parsing.document(answer.body)
-    except NotUnderstoodError as error:
-        raise NotUnderstoodError(f"status {answer.status}, {error}") from None
+    body = parsing.body(answer)
     if not isinstance(body.get("status"), bool):
         raise NotUnderstoodError(f"status {answer.status}, the body is no envelope")
     return body

@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from urllib.parse import quote
 
-from webapp.core import clock
 from webapp.core.errors import InvalidInputError
 from webapp.core.money import EXPONENTS, Money
 from webapp.providers import parsing
@@ -78,7 +77,7 @@ def parse_create(answer: HttpAnswer) -> Creation:
     if answer.status in {401, 403}:
         return Refused("not authorised")
     try:
-        body = _body(answer)
+        body = parsing.body(answer)
         if answer.status == 201:
             return Created(parsing.name(body, "id"), parsing.web_address(body, "url"))
     except NotUnderstoodError as error:
@@ -101,8 +100,8 @@ def parse_read(answer: HttpAnswer) -> Read:
         return Unreadable("not authorised")
     try:
         if answer.status == 200:
-            return Found(_observation(_body(answer)))
-        if answer.status == 404 and _body(answer).get("code") == "not_found":
+            return Found(_observation(parsing.body(answer)))
+        if answer.status == 404 and parsing.body(answer).get("code") == "not_found":
             return Missing()
     except NotUnderstoodError as error:
         return Unreadable(str(error))
@@ -196,11 +195,7 @@ def _observation(body: Mapping[str, Any]) -> Observation:
 def _payment(payment: object) -> Payment:
     if not isinstance(payment, dict):
         raise NotUnderstoodError("a payment is not understood")
-    paid_at = payment.get("paid_at")
-    try:
-        moment = None if paid_at is None else clock.parse(paid_at)
-    except (TypeError, ValueError, OverflowError):
-        raise NotUnderstoodError("paid_at is not understood") from None
+    moment = parsing.moment(payment.get("paid_at"), "paid_at")
     return Payment(parsing.name(payment, "id"), _money(payment), moment)
 
 
@@ -212,10 +207,3 @@ def _money(body: Mapping[str, Any]) -> Money:
         return Money(amount, currency)  # type: ignore[arg-type]  # Money refuses all but true ints
     except InvalidInputError:
         raise NotUnderstoodError("the money is not understood") from None
-
-
-def _body(answer: HttpAnswer) -> dict[str, Any]:
-    try:
-        return parsing.document(answer.body)
-    except NotUnderstoodError as error:
-        raise NotUnderstoodError(f"status {answer.status}, {error}") from None

@@ -59,7 +59,7 @@ def body(answer: HttpAnswer, kind: str) -> dict[str, Any]:
     Raises:
         NotUnderstoodError: it is something else.
     """
-    found = _document(answer)
+    found = parsing.body(answer)
     if found.get("object") != kind:
         raise NotUnderstoodError(f"status {answer.status}, the body is no {kind}")
     return found
@@ -71,7 +71,7 @@ def error(answer: HttpAnswer) -> dict[str, Any]:
     Raises:
         NotUnderstoodError: it is no error of Stripe's, and may be a proxy's.
     """
-    found = _document(answer).get("error")
+    found = parsing.body(answer).get("error")
     if not isinstance(found, dict):
         raise NotUnderstoodError(f"status {answer.status}, the body names no error")
     return found
@@ -88,10 +88,3 @@ def name_or_none(body: Mapping[str, Any], key: str) -> str | None:
         return parsing.name(body, key)
     except NotUnderstoodError:
         return None
-
-
-def _document(answer: HttpAnswer) -> dict[str, Any]:
-    try:
-        return parsing.document(answer.body)
-    except NotUnderstoodError as problem:
-        raise NotUnderstoodError(f"status {answer.status}, {problem}") from None

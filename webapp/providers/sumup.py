@@ -247,7 +247,7 @@ def _payment(transaction: Mapping[str, Any], checkout: Mapping[str, Any]) -> Pay
     return Payment(
         parsing.name(transaction, "id"),
         sumup_wire.money(transaction.get("amount"), transaction.get("currency")),
-        sumup_wire.moment(transaction),
+        parsing.moment(transaction.get("timestamp"), "timestamp"),
     )
 
 

@@ -92,4 +92,6 @@ def _refund(
         money=sumup_wire.money(event.get("amount"), transaction.get("currency")),
         state=_STATES[status],
     )
-    return sumup_wire.moment(event) or datetime.max.replace(tzinfo=UTC), refund
+    return parsing.moment(event.get("timestamp"), "timestamp") or datetime.max.replace(
+        tzinfo=UTC
+    ), refund

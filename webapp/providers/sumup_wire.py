@@ -3,11 +3,9 @@
 import json
 import re
 from collections.abc import Iterator, Mapping
-from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from webapp.core import clock
 from webapp.core.money import EXPONENTS, Money
 from webapp.providers import parsing
 from webapp.providers.base import Access, HttpAnswer, HttpRequest
@@ -91,19 +89,6 @@ def money(amount: object, currency: object) -> Money:
     if minor != minor.to_integral_value():
         raise NotUnderstoodError("the money is finer than its currency")
     return Money(int(minor), currency)
-
-
-def moment(body: Mapping[str, Any]) -> datetime | None:
-    """Return when it happened, by its timestamp; None when that is not said.
-
-    Raises:
-        NotUnderstoodError: what is said is no moment.
-    """
-    said = body.get("timestamp")
-    try:
-        return None if said is None else clock.parse(said)
-    except (TypeError, ValueError, OverflowError):
-        raise NotUnderstoodError("timestamp is not understood") from None
 
 
 def remark(said: object) -> str | None:

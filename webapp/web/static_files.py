@@ -66,11 +66,13 @@ class StaticFiles:
         """Write the copies that WhiteNoise chooses from; say whether they are all there."""
         try:
             for name, hashed in self._hashed.items():
-                content = self._contents[name]
-                _write_once(self._built / hashed, content)
-                if len(content) >= _WORTH_IT and Path(name).suffix not in _PLAIN_SUFFIXES:
-                    small = gzip.compress(content, compresslevel=9, mtime=0)
-                    _write_once(self._built / f"{hashed}.gz", small)
+                content, file = self._contents[name], self._built / hashed
+                if not file.exists():
+                    _write(file, content)
+                is_worth_it = len(content) >= _WORTH_IT and file.suffix not in _PLAIN_SUFFIXES
+                small = file.with_name(f"{file.name}.gz")
+                if is_worth_it and not small.exists():
+                    _write(small, gzip.compress(content, compresslevel=9, mtime=0))
         except OSError as error:
             # A read-only disk: the files as they are, without their compressed copies.
             logger.warning("static_files_uncompressed", reason=type(error).__name__)
@@ -78,9 +80,8 @@ class StaticFiles:
         return True
 
 
-def _write_once(file: Path, content: bytes) -> None:
-    if file.exists():
-        return
+def _write(file: Path, content: bytes) -> None:
+    """Write a file so that nobody ever sees half of it."""
     file.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=file.parent, delete=False) as unfinished:
         unfinished.write(content)

@@ -20,7 +20,7 @@ SLUG = "demo"
 OWNER = "owner@stage.example"
 
 # Known to everybody, so no production has it: there the owner gets a password of their own.
-_PASSWORD = "small-stage-demo"  # noqa: S105  # no secret
+PASSWORD = "small-stage-demo"  # noqa: S105  # no secret
 
 _EVENT = "An evening of small songs"
 _PAYABLE = "Two tickets for an evening of small songs"
@@ -69,9 +69,9 @@ def prepare(*, has_examples: bool) -> Demo:
 def _owner(merchant: Merchant) -> str | None:
     """Make the owner where there is none; return their password where it can be told."""
     if OWNER in users.addresses(merchant):
-        is_known = not settings.is_production and users.verify(OWNER, _PASSWORD) is not None
-        return _PASSWORD if is_known else None
-    password = secrets.token_urlsafe(12) if settings.is_production else _PASSWORD
+        is_known = not settings.is_production and users.verify(OWNER, PASSWORD) is not None
+        return PASSWORD if is_known else None
+    password = secrets.token_urlsafe(12) if settings.is_production else PASSWORD
     try:
         users.make(merchant, email=OWNER, password=password, name="Olive Owner")
     except InvalidInputError:  # somebody else signs in with this address: theirs it stays

@@ -57,22 +57,22 @@ EXAMPLES: Final[Mapping[str, Example]] = MappingProxyType(
 
 def prepare(merchant: Merchant, event: Event) -> None:
     """Make the examples that are missing. With the bank away they stay where they are."""
-    for reference, example in EXAMPLES.items():
-        try:
-            link = links.get(merchant, reference)
-        except NotFoundError:
-            link = _make(merchant, event, reference, example)
-        if link.state is LinkState.OPEN:
-            _go_on(merchant, link, example)
+    for reference in EXAMPLES:
+        _bring(merchant, event, reference)
 
 
 def pend(merchant: Merchant) -> None:
     """Make the trial order alone: 25.00 whose payment was begun at the bank and not finished."""
-    example = EXAMPLES[PENDING]
+    _bring(merchant, None, PENDING)
+
+
+def _bring(merchant: Merchant, event: Event | None, reference: str) -> None:
+    """Make an example where it is missing, and take it on its way as far as it goes."""
+    example = EXAMPLES[reference]
     try:
-        link = links.get(merchant, PENDING)
+        link = links.get(merchant, reference)
     except NotFoundError:
-        link = _make(merchant, None, PENDING, example)
+        link = _make(merchant, event, reference, example)
     if link.state is LinkState.OPEN:
         _go_on(merchant, link, example)
 

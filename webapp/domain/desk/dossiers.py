@@ -40,6 +40,11 @@ class Dossier:
         )
 
     @property
+    def is_sending(self) -> bool:
+        """Whether one of its emails is on its way."""
+        return any(message.is_under_way for message in self.messages)
+
+    @property
     def held(self) -> tuple[Capture, ...]:
         """The money that somebody has to decide about."""
         return tuple(capture for capture in self.captures if capture.state is CaptureState.HELD)

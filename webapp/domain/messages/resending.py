@@ -94,12 +94,6 @@ def again(
     return link
 
 
-def is_under_way(message: EmailMessage) -> bool:
-    """Say whether a message is still to be sent, or sent once more, by itself."""
-    is_repeated = message.state is EmailState.DOUBTFUL and message.repeats == 0
-    return is_repeated or message.state in {EmailState.QUEUED, EmailState.SENDING}
-
-
 def latest(*, failed_only: bool, limit: int) -> list[EmailMessage]:
     """Return messages with their links, the newest first."""
     query = select(EmailMessage).options(joinedload(EmailMessage.link))
@@ -154,7 +148,7 @@ def _repeat(
     actor: str,
 ) -> None:
     _require_paid(link)
-    if any(is_under_way(one) for one in messages):
+    if any(one.is_under_way for one in messages):
         raise NotRepeatableError("an email of this order is on its way already")
     if message.state is EmailState.FAILED:
         _queue_again(link, message, address, actor)

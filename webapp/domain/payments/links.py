@@ -209,6 +209,11 @@ def get(merchant: Merchant, name: str) -> PaymentLink:
     return link
 
 
+def pay_url(code: str) -> str:
+    """Return the whole address of a link's pay page: all that the merchant shares."""
+    return f"{settings.base_url}/pay/{code}"
+
+
 def by_code(code: str) -> PaymentLink:
     """Return the link that a buyer asks for.
 

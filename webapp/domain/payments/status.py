@@ -27,13 +27,6 @@ from webapp.models import (
     Ticket,
 )
 
-# What is still on its way: a doubtful message is repeated once by itself, and then no more.
-_UNSETTLED: Final = or_(
-    EmailMessage.state.in_((EmailState.QUEUED, EmailState.SENDING)),
-    and_(EmailMessage.state == EmailState.DOUBTFUL, EmailMessage.repeats == 0),
-)
-
-
 _IN_DOUBT: Final = and_(EmailMessage.state == EmailState.DOUBTFUL, EmailMessage.repeats > 0)
 
 
@@ -175,11 +168,11 @@ def deliveries(link_id: int) -> Deliveries:
     tickets = select(func.count()).where(
         Ticket.link_id == link_id, Ticket.state != TicketState.VOID
     )
-    first = func.min(EmailMessage.created_at).filter(_UNSETTLED)
+    first = func.min(EmailMessage.created_at).filter(EmailMessage.is_under_way)
     emails = db.session.execute(
         select(
             func.count().filter(EmailMessage.state == EmailState.SENT).label("sent"),
-            func.count().filter(_UNSETTLED).label("waiting"),
+            func.count().filter(EmailMessage.is_under_way).label("waiting"),
             func.count().filter(EmailMessage.state == EmailState.FAILED).label("failed"),
             func.count().filter(_IN_DOUBT).label("doubtful"),
             func.extract("epoch", func.clock_timestamp() - first).label("waiting_s"),
@@ -201,7 +194,8 @@ def recipient(link_id: int) -> str | None:
     It is the buyer's own to read: whoever has only the code never sees it.
     """
     query = select(EmailMessage.to_address).where(
-        EmailMessage.link_id == link_id, or_(EmailMessage.state == EmailState.SENT, _UNSETTLED)
+        EmailMessage.link_id == link_id,
+        or_(EmailMessage.state == EmailState.SENT, EmailMessage.is_under_way),
     )
     return db.session.scalar(query.order_by(EmailMessage.id.desc()).limit(1))
 

@@ -33,7 +33,7 @@ def show_panel(reference: str) -> ResponseReturnValue:
 def show_qr(reference: str) -> ResponseReturnValue:
     """Draw the payment address; with `?download` the browser keeps it as a file."""
     link = links.get(desk.merchant(), desk.clean_name(reference))
-    answer = Response(qr.png(f"{settings.base_url}/pay/{link.code}"), mimetype="image/png")
+    answer = Response(qr.png(links.pay_url(link.code)), mimetype="image/png")
     if "download" in request.args:
         answer.headers["Content-Disposition"] = f'attachment; filename="{link.reference}.png"'
     return answer

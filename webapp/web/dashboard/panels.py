@@ -10,8 +10,8 @@ from webapp.core.public_status import LINK_STATUS
 from webapp.core.states import EmailState, LinkState
 from webapp.domain.desk.dossiers import Dossier
 from webapp.domain.messages import resending
+from webapp.domain.payments import links
 from webapp.domain.payments.link_lists import LinkList, Listed, Tab
-from webapp.extensions import settings
 from webapp.models import AttentionItem, Capture, EmailMessage, PaymentAttempt, PaymentEvent
 from webapp.web.dashboard import sentences
 
@@ -188,7 +188,7 @@ class Mailed:
     @classmethod
     def of(cls, message: EmailMessage, dossier: Dossier) -> Self:
         """Say how one email stands."""
-        is_quiet = not any(map(resending.is_under_way, dossier.messages))
+        is_quiet = not dossier.is_sending
         has_copies_left = len(dossier.messages) <= resending.MAX_COPIES
         is_paid = dossier.link.state is LinkState.PAID
         return cls(
@@ -261,11 +261,10 @@ class LinkPanel:
         )
         is_draft = link.state is LinkState.DRAFT
         is_paid = link.state is LinkState.PAID
-        is_sending = any(map(resending.is_under_way, dossier.messages))
         return cls(
             reference=link.reference,
             title=link.title,
-            pay_url=f"{settings.base_url}/pay/{link.code}",
+            pay_url=links.pay_url(link.code),
             version=link.version,
             status=LINK_STATUS[link.state].code,
             badge=shown,
@@ -293,7 +292,7 @@ class LinkPanel:
             and link.closing_for not in _CLOSING,
             offers_review=link.state is LinkState.REVIEW,
             wants_address=is_paid and not dossier.messages,
-            is_busy=link.state is LinkState.OPEN or is_sending,
+            is_busy=link.state is LinkState.OPEN or dossier.is_sending,
         )
 
 
