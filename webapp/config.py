@@ -51,7 +51,15 @@ def _mail_from(mailbox: str) -> str:
     return mailbox
 
 
+def _service(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.netloc or parts.query or parts.fragment:
+        raise ValueError("must be an address such as https://billing.example/api/v1")
+    return url.rstrip("/")
+
+
 Address = Annotated[str, AfterValidator(_address)]
+Service = Annotated[str, AfterValidator(_service)]
 
 
 class Settings(BaseSettings):
@@ -83,7 +91,18 @@ class Settings(BaseSettings):
     sandbox_url: Address = "http://127.0.0.1:8001"
     sandbox_secret: SecretStr = SecretStr("")
 
+    sumup_url: Address = "https://api.sumup.com"
+    sumup_client_id: str = ""
+    sumup_client_secret: SecretStr = SecretStr("")
+    paystack_url: Address = "https://api.paystack.co"
+    stripe_url: Address = "https://api.stripe.com"
+    billing_base_url: Service = "http://localhost:4000/billing/api/v1"
+    billing_check_interval_s: Seconds = 5
+    apikey: SecretStr = SecretStr("")
+
     link_life_h: Count = 24
+    order_hold_s: Seconds = 1800
+    max_age_hours: Count = 2
     session_life_s: Seconds = 900
     session_max_attempts: Count = 3
     sign_in_tries: Count = 10
@@ -98,6 +117,7 @@ class Settings(BaseSettings):
     check_open_every_s: Seconds = 300
     check_old_every_s: Seconds = 3600
     check_paid_every_s: Seconds = 86400
+    check_paid_for_s: Seconds = 1_209_600
     check_new_for_s: Seconds = 120
     check_recent_for_s: Seconds = 900
     check_open_for_s: Seconds = 7200

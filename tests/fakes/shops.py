@@ -92,11 +92,10 @@ def stripe_shop(
     """Serve a fake Stripe as long as the block runs; yield a shop, connected if it is named."""
     fake.endpoint = notice_url
     secrets = {"api_key": fake.api_key, "notice_secret": fake.secrets[-1]}
-    if account is not None:
-        secrets["connected_account"] = account
+    options = {} if account is None else {"connected_account": account}
     is_live = fake.api_key.startswith("sk_live_")
     with served(fake) as fake.url:
-        access = Access(account or fake.account, is_live, fake.url, secrets)
+        access = Access(account or fake.account, is_live, fake.url, secrets, options)
         yield Shop(Connection(stripe, access), Money(2500, "EUR"), "unused")
         fake.close()
     http.close()

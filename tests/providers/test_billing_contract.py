@@ -105,7 +105,7 @@ def test_being_asked_to_wait_is_heard(fake: FakeBilling, shop: Shop) -> None:
 
 def test_the_paths_of_making_and_cancelling_may_be_others(shop: Shop) -> None:
     paths = {"create_path": "/checkouts/new", "cancel_path": "/cancel/{checkout_id}"}
-    access = replace(shop.access, secrets={**shop.access.secrets, **paths})
+    access = replace(shop.access, options=paths)
     other = replace(shop.connection, access=access)
     assert not isinstance(other.create(shop.request(), timeout_s=TIMEOUT_S), Created)
     made, handle = shop.checkout()

@@ -142,8 +142,8 @@ def test_a_close_names_the_session() -> None:
 
 
 def test_a_platform_names_the_account_in_every_request() -> None:
-    secrets = {**ACCESS.secrets, "connected_account": "acct_1"}
-    access = Access("acct_1", is_live=False, base_url="", secrets=secrets)
+    options = {"connected_account": "acct_1"}
+    access = Access("acct_1", False, "", ACCESS.secrets, options)
     for request in (
         ADAPTER.build_create(access, CHECKOUT),
         ADAPTER.build_read(access, Handle("att-1", "cs_1")),

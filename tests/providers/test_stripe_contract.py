@@ -197,8 +197,7 @@ def test_a_platform_asks_in_the_name_of_the_account() -> None:
             ("acct_other", Missing()),
             ("acct_nobody", Unreadable("not authorised")),
         ):
-            secrets = {**shop.access.secrets, "connected_account": name}
-            access = replace(shop.access, secrets=secrets)
+            access = replace(shop.access, options={"connected_account": name})
             stranger = replace(shop.connection, access=access)
             assert stranger.read(handle, timeout_s=TIMEOUT_S) == expected
 

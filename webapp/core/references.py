@@ -54,6 +54,11 @@ def message_reference() -> str:
     return f"msg-{_random(26).lower()}"
 
 
+def refund_reference() -> str:
+    """Return a refund's name, which the provider gets as its key where it takes one."""
+    return f"ref-{_random(26).lower()}"
+
+
 def is_token(text: str) -> bool:
     """Whether this could be one of our tokens."""
     return _TOKEN.fullmatch(text) is not None

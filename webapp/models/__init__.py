@@ -1,6 +1,6 @@
 """The tables, one noun with its child rows per file. Importing this package declares them all."""
 
-from webapp.models.alert import Alert
+from webapp.models.alert import Alert, AlertMail
 from webapp.models.attention_item import AttentionItem
 from webapp.models.capture import Capture, Refund
 from webapp.models.email_message import EmailMessage
@@ -17,6 +17,7 @@ from webapp.models.user import User
 
 __all__ = [
     "Alert",
+    "AlertMail",
     "AttentionItem",
     "Capture",
     "EmailMessage",

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from webapp.core import references
 from webapp.core.money import Money
 from webapp.core.states import CaptureState, RefundState
 from webapp.extensions import Base
@@ -28,6 +29,14 @@ class Capture(Base):
             unique=True,
             postgresql_where=text("state = 'FULFILS'"),
         ),
+        CheckConstraint(
+            "(look_lease_token IS NULL) = (look_lease_until IS NULL)", name="look_lease"
+        ),
+        Index(
+            "ix_capture_look",
+            "next_look_at",
+            postgresql_where=text("next_look_at IS NOT NULL"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -40,6 +49,11 @@ class Capture(Base):
     paid_at: Mapped[datetime | None]
     state: Mapped[CaptureState] = state_column(CaptureState, CaptureState.HELD)
     created_at: Mapped[datetime] = made_at()
+
+    # When the provider is next asked whether it sent the money back; None means never again.
+    next_look_at: Mapped[datetime | None]
+    look_lease_token: Mapped[str | None]
+    look_lease_until: Mapped[datetime | None]
 
     link: Mapped[PaymentLink] = relationship()
     attempt: Mapped[PaymentAttempt] = relationship()
@@ -64,9 +78,19 @@ class Refund(Base):
     """One sending back of one capture's money, in part or in full."""
 
     __tablename__ = "refund"
-    __table_args__: Any = (CheckConstraint("amount_minor > 0", name="amount"),)
+    __table_args__: Any = (
+        CheckConstraint("amount_minor > 0", name="amount"),
+        CheckConstraint("(lease_token IS NULL) = (lease_until IS NULL)", name="lease"),
+        Index(
+            "ix_refund_due",
+            "next_step_at",
+            postgresql_where=text("next_step_at IS NOT NULL"),
+        ),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
+    # Its name, and the provider's key for it where the provider takes one.
+    reference: Mapped[str] = mapped_column(unique=True, default=references.refund_reference)
     capture_id: Mapped[int] = mapped_column(ForeignKey("capture.id"), index=True)
     amount_minor: Mapped[int]
     currency: Mapped[str]
@@ -75,6 +99,16 @@ class Refund(Base):
     reason: Mapped[str]
     provider_reference: Mapped[str | None]
     created_at: Mapped[datetime] = made_at()
+    # Committed before the provider is asked: from here on, no news is UNKNOWN.
+    asked_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+    last_answer: Mapped[str | None]
+
+    # When it is sent, or read back, next; None once it has ended.
+    next_step_at: Mapped[datetime | None]
+    steps: Mapped[int] = mapped_column(default=0)
+    lease_token: Mapped[str | None]
+    lease_until: Mapped[datetime | None]
 
     capture: Mapped[Capture] = relationship()
 
@@ -86,4 +120,4 @@ class Refund(Base):
     @property
     def subject(self) -> str:
         """How the audit trail names this row."""
-        return f"{self.capture.subject}/refund-{self.id}"
+        return self.reference

@@ -66,6 +66,8 @@ class PaymentAttempt(Base):
     request: Mapped[dict[str, Any]]
     checkout_id: Mapped[str | None]
     checkout_url: Mapped[str | None]
+    # The provider's name for the order behind the checkout, where it has one (billing).
+    order_id: Mapped[str | None]
     created_at: Mapped[datetime] = made_at()
     # When the buyer's browser came back from the provider: it proves nothing and sets the pace.
     returned_at: Mapped[datetime | None]

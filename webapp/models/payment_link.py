@@ -37,6 +37,7 @@ class PaymentLink(Base):
         CheckConstraint("ticket_count BETWEEN 0 AND 100", name="ticket_count"),
         CheckConstraint("seats_held IN (0, ticket_count)", name="seats_held"),
         CheckConstraint("version >= 1", name="version"),
+        CheckConstraint("source IN ('desk', 'shop')", name="source"),
         CheckConstraint("closing_for IN ('expiry', 'cancel', 'retry')", name="closing_for"),
         CheckConstraint(
             "(closing_for IS NULL) = (closing_since IS NULL)"
@@ -70,6 +71,9 @@ class PaymentLink(Base):
     form_id: Mapped[str | None]
     # What the form said: sent again with other content, it must not be dropped silently.
     form_digest: Mapped[str | None]
+
+    # Where it was made: at the desk, or by a buyer on an event's page, which holds places shortly.
+    source: Mapped[str] = mapped_column(default="desk", server_default="desk")
 
     title: Mapped[str]
     amount_minor: Mapped[int]

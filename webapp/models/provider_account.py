@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from webapp.core.states import AccountState
@@ -16,7 +16,12 @@ class ProviderAccount(Base):
     """One account at one provider; its secrets are encrypted."""
 
     __tablename__ = "provider_account"
-    __table_args__: Any = (UniqueConstraint("merchant_id", "provider", "external_account"),)
+    __table_args__: Any = (
+        UniqueConstraint("merchant_id", "provider", "external_account"),
+        CheckConstraint(
+            "(refresh_lease_token IS NULL) = (refresh_lease_until IS NULL)", name="refresh_lease"
+        ),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     merchant_id: Mapped[int] = mapped_column(ForeignKey("merchant.id"))
@@ -25,9 +30,24 @@ class ProviderAccount(Base):
     external_account: Mapped[str]
     is_live: Mapped[bool]
     credentials: Mapped[bytes]
+    # What differs between accounts and is no secret, such as the paths of a billing service.
+    options: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default=text("'{}'"))
     # The unguessable part of the address at which this account's notices arrive.
     hook_token: Mapped[str] = mapped_column(unique=True)
     state: Mapped[AccountState] = state_column(AccountState, AccountState.ACTIVE)
     created_at: Mapped[datetime] = made_at()
+
+    # The breaker: while it rests, an account that gave no answers is asked by few.
+    failures: Mapped[int] = mapped_column(default=0, server_default=text("0"))
+    failing_since: Mapped[datetime | None]
+    rests_until: Mapped[datetime | None]
+    last_failure: Mapped[str | None]
+
+    # Leave by OAuth: until when the access token is good, and who is renewing it.
+    token_expires_at: Mapped[datetime | None]
+    refresh_lease_token: Mapped[str | None]
+    refresh_lease_until: Mapped[datetime | None]
+    # Set when the provider wants the merchant's consent anew.
+    consent_lost_at: Mapped[datetime | None]
 
     merchant: Mapped[Merchant] = relationship()

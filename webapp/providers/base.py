@@ -41,7 +41,8 @@ class Observation:
     """What a provider said at one read, to be compared with what we asked for.
 
     `account` and `is_live` are None where a provider's answers do not name them: then the key that
-    was used says whose checkout it is.
+    was used says whose checkout it is. `checkout_id` and `reference` are empty where the answer is
+    about whatever was asked for, and names nothing.
     """
 
     account: str | None
@@ -53,6 +54,7 @@ class Observation:
     payments: tuple[Payment, ...] = ()
     checkout_url: str | None = None
     reason: str | None = None
+    order_id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,7 @@ class Created:
 
     checkout_id: str
     url: str
+    order_id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -187,12 +190,16 @@ class CheckoutRequest:
 
 @dataclass(frozen=True)
 class Access:
-    """A merchant's way into its account at a provider. Secrets stay out of every repr and log."""
+    """A merchant's way into its account at a provider. Secrets stay out of every repr and log.
+
+    `options` are what differs between accounts and is no secret, such as a connected account.
+    """
 
     account: str
     is_live: bool
     base_url: str
     secrets: Mapping[str, str] = field(repr=False)
+    options: Mapping[str, str] = field(default_factory=dict)
 
 
 class Recovery(StrEnum):
@@ -218,6 +225,7 @@ class Capabilities:
     recovery: Recovery = Recovery.REFERENCE
     can_close: bool = True
     needs_email: bool = False
+    can_refund: bool = True
     # A refund may be asked for again under the same key without being paid twice.
     can_repeat_refund: bool = False
     least: Mapping[str, int] = field(default_factory=dict)

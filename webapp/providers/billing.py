@@ -2,8 +2,8 @@
 
 What the service promises is little: a checkout can be asked for by its id, and 200 means that it is
 still active. How one is made and cancelled is our assumption, so the paths of both may be set, as
-`create_path` and `cancel_path` beside the account's `api_key`. In `cancel_path` the checkout's id
-takes the place of `{checkout_id}`.
+the account's options `create_path` and `cancel_path` beside its `api_key`. In `cancel_path` the
+checkout's id takes the place of `{checkout_id}`.
 
 The service names neither its accounts nor a mode for tests: the key decides both.
 """
@@ -54,6 +54,7 @@ CAPABILITIES = Capabilities(
     max_expiry=timedelta(hours=24),
     sends_notices=False,
     recovery=Recovery.SAME_REQUEST,
+    can_refund=False,
 )
 
 _STATES: Final = {
@@ -78,7 +79,7 @@ def build_create(access: Access, checkout: CheckoutRequest) -> HttpRequest:
         "expires_at": clock.iso(checkout.expires_at),
     }
     more = {"Content-Type": "application/json", "Idempotency-Key": checkout.reference}
-    path = access.secrets.get("create_path", CREATE_PATH)
+    path = access.options.get("create_path", CREATE_PATH)
     return _request(access, "POST", path, more, json.dumps(wish).encode())
 
 
@@ -92,7 +93,11 @@ def parse_create(answer: HttpAnswer) -> Creation:
     try:
         body = parsing.body(answer)
         if is_made:
-            return Created(parsing.name(body, "checkout_id"), parsing.web_address(body, "url"))
+            return Created(
+                parsing.name(body, "checkout_id"),
+                parsing.web_address(body, "url"),
+                _name_or_none(body, "order_id"),
+            )
     except NotUnderstoodError as error:
         return Unanswered(str(error))  # a 4xx that is not the service's may be a proxy's
     return Refused(parsing.line(body.get("message"), without=_KEY) or f"status {answer.status}")
@@ -105,7 +110,7 @@ def build_read(access: Access, handle: Handle) -> HttpRequest:
     address where checkouts are made: the answer to that is never understood as a checkout.
     """
     if handle.checkout_id is None:
-        return _request(access, "OPTIONS", access.secrets.get("create_path", CREATE_PATH))
+        return _request(access, "OPTIONS", access.options.get("create_path", CREATE_PATH))
     return _request(access, "GET", _about(READ_PATH, handle.checkout_id))
 
 
@@ -123,7 +128,7 @@ def parse_read(answer: HttpAnswer) -> Read:
 
 def build_close(access: Access, checkout_id: str) -> HttpRequest:
     """Write the request that cancels a checkout."""
-    path = access.secrets.get("cancel_path", CANCEL_PATH)
+    path = access.options.get("cancel_path", CANCEL_PATH)
     return _request(access, "DELETE", _about(path, checkout_id))
 
 
@@ -188,7 +193,9 @@ def _about(path: str, checkout_id: str) -> str:
 def _observation(body: Mapping[str, Any]) -> Observation:
     said = body.get("status")
     state = _STATES.get(said, ProviderState.OPEN) if isinstance(said, str) else ProviderState.OPEN
-    checkout_id = parsing.name(body, "checkout_id")
+    # A service that only says "still active" may name nothing: then it is what we asked about.
+    is_named = state is not ProviderState.OPEN or "checkout_id" in body or "reference" in body
+    checkout_id = parsing.name(body, "checkout_id") if is_named else ""
     payments: tuple[Payment, ...] = ()
     if state is ProviderState.PAID:
         # The service takes one payment for a checkout and has no other name for it.
@@ -197,12 +204,17 @@ def _observation(body: Mapping[str, Any]) -> Observation:
     return Observation(
         account=None,  # the service does not say: the key decides
         checkout_id=checkout_id,
-        reference=parsing.name(body, "reference"),
+        reference=parsing.name(body, "reference") if is_named else "",
         is_live=None,  # nor this
         state=state,
         raw_state=parsing.line(said, without=_KEY) or "200",
         payments=payments,
+        order_id=_name_or_none(body, "order_id"),
     )
+
+
+def _name_or_none(body: Mapping[str, Any], key: str) -> str | None:
+    return None if body.get(key) is None else parsing.name(body, key)
 
 
 def _moment(paid_at: object) -> datetime | None:

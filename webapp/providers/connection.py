@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Protocol
 
 from webapp.providers import http
 from webapp.providers.base import (
@@ -22,13 +23,24 @@ from webapp.providers.base import (
     Unanswered,
     Unreadable,
 )
+from webapp.providers.refunds import (
+    RefundAnswer,
+    Refunder,
+    RefundRead,
+    RefundUnknown,
+    RefundWish,
+)
+
+
+class FullAdapter(Adapter, Refunder, Protocol):
+    """Everything a provider can be asked; a module fulfils it."""
 
 
 @dataclass(frozen=True)
 class Connection:
     """One account at one provider. Nothing here raises for what the provider does."""
 
-    adapter: Adapter
+    adapter: FullAdapter
     access: Access
 
     def create(self, checkout: CheckoutRequest, *, timeout_s: float) -> Creation:
@@ -47,7 +59,7 @@ class Connection:
             answer = http.send(self.adapter.build_read(self.access, handle), timeout_s=timeout_s)
         except http.NoAnswerError as error:
             return Unreadable(str(error), is_silent=True)
-        return self._bound(self.adapter.parse_read(answer))
+        return self._bound(self.adapter.parse_read(answer), handle)
 
     def recover(self, checkout: CheckoutRequest, *, timeout_s: float) -> Read:
         """Ask what became of a checkout whose making was not answered, and where it is paid.
@@ -83,11 +95,39 @@ class Connection:
         """Authenticate a notice that came for this account; see `Adapter.parse_notice`."""
         return self.adapter.parse_notice(self.access, headers, body, now)
 
-    def _bound(self, read: Read) -> Read:
+    def refund(self, wish: RefundWish, *, timeout_s: float) -> RefundAnswer:
+        """Ask that money be sent back. Without an answer nobody knows whether it was."""
+        try:
+            answer = http.send(self.adapter.build_refund(self.access, wish), timeout_s=timeout_s)
+        except http.NoAnswerError as error:
+            return RefundUnknown(str(error))
+        return self.adapter.parse_refund(answer)
+
+    def read_refunds(self, payment_reference: str, *, timeout_s: float) -> RefundRead:
+        """Ask what the provider's books say of money that was sent back for one payment."""
+        try:
+            answer = http.send(
+                self.adapter.build_read_refunds(self.access, payment_reference),
+                timeout_s=timeout_s,
+            )
+        except http.NoAnswerError as error:
+            return Unreadable(str(error), is_silent=True)
+        return self.adapter.parse_read_refunds(answer)
+
+    def _bound(self, read: Read, handle: Handle) -> Read:
         """Fill in whose checkout it is where the provider's answers do not say it."""
         if not isinstance(read, Found):
             return read
         seen = read.observation
-        account = self.access.account if seen.account is None else seen.account
-        is_live = self.access.is_live if seen.is_live is None else seen.is_live
-        return Found(replace(seen, account=account, is_live=is_live))
+        checkout_id = seen.checkout_id or handle.checkout_id
+        if checkout_id is None:
+            return Unreadable("the answer names no checkout")
+        return Found(
+            replace(
+                seen,
+                account=self.access.account if seen.account is None else seen.account,
+                is_live=self.access.is_live if seen.is_live is None else seen.is_live,
+                checkout_id=checkout_id,
+                reference=seen.reference or handle.reference,
+            )
+        )

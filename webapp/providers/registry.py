@@ -4,7 +4,15 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from webapp.providers import sandbox
-from webapp.providers.base import Adapter
+from webapp.providers import billing, paystack, sandbox, stripe, sumup
+from webapp.providers.connection import FullAdapter
 
-ADAPTERS: Final[Mapping[str, Adapter]] = MappingProxyType({"sandbox": sandbox})
+ADAPTERS: Final[Mapping[str, FullAdapter]] = MappingProxyType(
+    {
+        "sandbox": sandbox,
+        "sumup": sumup,
+        "paystack": paystack,
+        "stripe": stripe,
+        "billing": billing,
+    }
+)

@@ -1,7 +1,7 @@
 """Speaks with Stripe Checkout: forms go out, JSON comes in, notices are signed with a timestamp.
 
-A merchant's secrets here are its `api_key`, the `notice_secret` of its webhook endpoint, and
-`connected_account` where the key is a platform's. A restricted key needs to write checkout sessions
+A merchant's secrets here are its `api_key` and the `notice_secret` of its webhook endpoint; its
+option is `connected_account` where the key is a platform's. A restricted key needs to write checkout sessions
 and refunds, and to read payment intents and charges.
 """
 

@@ -39,8 +39,8 @@ def _request(
         "Accept": "application/json",
         **more,
     }
-    if "connected_account" in access.secrets:
-        headers["Stripe-Account"] = access.secrets["connected_account"]
+    if "connected_account" in access.options:
+        headers["Stripe-Account"] = access.options["connected_account"]
     return HttpRequest(method, f"{access.base_url}{path}", headers, body)
 
 

@@ -23,6 +23,7 @@ def connect(
     *,
     is_live: bool,
     secrets: Mapping[str, str],
+    options: Mapping[str, str] | None = None,
 ) -> ProviderAccount:
     """Write an account, in this transaction; one that is known gets the new secrets.
 
@@ -40,11 +41,14 @@ def connect(
             external_account=external_account,
             is_live=is_live,
             credentials=encrypted,
+            options={},
             hook_token=references.token(),
         )
         db.session.add(account)
         db.session.flush()
     account.credentials = encrypted
+    if options is not None:
+        account.options = dict(options)
     return account
 
 
@@ -108,19 +112,35 @@ def by_hook_token(provider: str, token: str) -> ProviderAccount:
 
 
 def connection(account: ProviderAccount) -> Connection:
-    """Return the way to this account's provider: a plain value that outlives the transaction."""
+    """Return the way to this account's provider: a plain value that outlives the transaction.
+
+    Raises:
+        AccountNotConnectedError: the account has no key, and the environment has none for it.
+    """
     secrets = json.loads(_keyring().decrypt(account.credentials))
+    if account.provider == "billing" and not secrets.get("api_key"):
+        secrets["api_key"] = settings.apikey.get_secret_value()
+    if not secrets.get("api_key"):
+        raise AccountNotConnectedError("the account is not configured: it has no key")
     access = Access(
         account=account.external_account,
         is_live=account.is_live,
-        base_url=_base_url(account.provider),
+        base_url=base_url(account.provider),
         secrets=secrets,
+        options=account.options,
     )
     return Connection(ADAPTERS[account.provider], access)
 
 
-def _base_url(provider: str) -> str:
-    return {"sandbox": settings.sandbox_url}[provider]
+def base_url(provider: str) -> str:
+    """Return where a provider is."""
+    return {
+        "sandbox": settings.sandbox_url,
+        "sumup": settings.sumup_url,
+        "paystack": settings.paystack_url,
+        "stripe": settings.stripe_url,
+        "billing": settings.billing_base_url,
+    }[provider]
 
 
 def _keyring() -> MultiFernet:
