@@ -51,6 +51,10 @@ class Factories:
             self._merchant = self.merchant()
         return self._merchant
 
+    def settle_at(self, merchant: Merchant) -> None:
+        """Be this merchant from now on."""
+        self._merchant = merchant
+
     def event(self, *, capacity: int | None = None) -> Event:
         """Make an event in a month."""
         return events.make(

@@ -45,6 +45,12 @@ def _mail_url(url: str) -> str:
     return url
 
 
+def _alert_email(address: str) -> str:
+    if address and (Mailbox.parse(address).name or not Mailbox("", address).is_mailable):
+        raise ValueError("must be an address such as ops@pay.example, or nothing")
+    return address
+
+
 def _mail_from(mailbox: str) -> str:
     if not Mailbox.parse(mailbox).is_mailable:
         raise ValueError("must be an address such as Tickets <tickets@pay.example>")
@@ -80,6 +86,7 @@ class Settings(BaseSettings):
 
     mail_url: Annotated[str, AfterValidator(_mail_url)] = Field(repr=False)
     mail_from: Annotated[str, AfterValidator(_mail_from)]
+    alert_email: Annotated[str, AfterValidator(_alert_email)] = Field(default="", repr=False)
     mail_timeout_s: Seconds = 20
     mail_tries: Count = 8
     mail_outage_wait_s: Seconds = 300
@@ -107,6 +114,9 @@ class Settings(BaseSettings):
     session_max_attempts: Count = 3
     sign_in_tries: Count = 10
     sign_in_tries_per_address: Count = 100
+    pattern_mismatches: Count = 3
+    pattern_refused_notices: Count = 20
+    pattern_failed_attempts: Count = 10
 
     provider_create_timeout_s: Seconds = 8
     provider_timeout_s: Seconds = 10
@@ -126,6 +136,8 @@ class Settings(BaseSettings):
     check_per_account: Count = 10
     check_ask_every_s: Seconds = 3
     never_made_after_s: Seconds = 60
+    never_shown_after_s: Seconds = 600
+    refund_never_made_after_s: Seconds = 600
     watch_after_end_s: Seconds = 259_200
 
     closing_retry_s: Seconds = 15
@@ -136,6 +148,9 @@ class Settings(BaseSettings):
     verification_every_s: Count = 5
     ticket_email_every_s: Count = 10
     session_cleanup_every_s: Count = 300
+    tokens_every_s: Count = 60
+    refunds_every_s: Count = 15
+    alerts_every_s: Count = 60
     audit_every_s: Count = 86_400
     drain_for_s: Seconds = 20
     job_timeout_s: Count = 300

@@ -59,7 +59,9 @@ def upgrade() -> None:
         ["due_at"],
         postgresql_where=sa.text("due_at IS NOT NULL"),
     )
+    op.add_column("alert", _text("end_reason"))
     op.add_column("payment_attempt", _text("order_id"))
+    op.add_column("payment_attempt", _moment("asked_at"))
     op.add_column(
         "payment_link", sa.Column("source", sa.Text(), server_default="desk", nullable=False)
     )
@@ -119,7 +121,12 @@ def _upgrade_refunds() -> None:
         op.add_column("refund", _moment(name))
     for name in ("last_answer", "lease_token"):
         op.add_column("refund", _text(name))
-    op.add_column("refund", sa.Column("steps", sa.BigInteger(), nullable=False))
+    for name in ("steps", "asks", "missing_count"):
+        op.add_column("refund", sa.Column(name, sa.BigInteger(), nullable=False))
+    op.add_column(
+        "refund",
+        sa.Column("known_before", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+    )
     op.create_check_constraint(
         op.f("ck_refund_lease"), "refund", "(lease_token IS NULL) = (lease_until IS NULL)"
     )
@@ -144,6 +151,9 @@ def downgrade() -> None:
         "last_answer",
         "lease_token",
         "steps",
+        "asks",
+        "missing_count",
+        "known_before",
     ):
         op.drop_column("refund", name)
     op.drop_index("ix_capture_look", table_name="capture")
@@ -165,5 +175,7 @@ def downgrade() -> None:
         op.drop_column("provider_account", name)
     op.drop_constraint(op.f("ck_payment_link_source"), "payment_link", type_="check")
     op.drop_column("payment_link", "source")
+    op.drop_column("payment_attempt", "asked_at")
     op.drop_column("payment_attempt", "order_id")
+    op.drop_column("alert", "end_reason")
     op.drop_table("alert_mail")

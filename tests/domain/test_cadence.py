@@ -22,12 +22,14 @@ def wait_s(
     left_s: float = 100 * HOUR,
     state: AttemptState = AttemptState.PENDING,
     failures: int = 0,
+    sends_notices: bool = True,
 ) -> float | None:
     watched = Watched(
         state=state,
         created_at=NOW - timedelta(seconds=age_s),
         watch_until=NOW + timedelta(seconds=left_s),
         unreadable_count=failures,
+        sends_notices=sends_notices,
     )
     following = next_check_at(watched, read, now=NOW, settings=settings)
     return None if following is None else (following - NOW).total_seconds()
@@ -56,6 +58,21 @@ def test_an_attempt_is_read_ever_less_as_it_ages(
 def test_the_pace_is_a_setting(settings: Settings) -> None:
     faster = Settings.model_validate(settings.model_dump() | {"check_new_every_s": 1})
     assert wait_s(faster, FOUND) == 1
+
+
+@pytest.mark.parametrize("age_s", [0, 14 * MINUTE, 70 * HOUR])
+def test_where_no_notice_will_come_an_open_checkout_is_read_at_one_pace(
+    settings: Settings, age_s: float
+) -> None:
+    assert wait_s(settings, FOUND, age_s=age_s, sends_notices=False) == 5
+    slower = Settings.model_validate(settings.model_dump() | {"billing_check_interval_s": 7})
+    assert wait_s(slower, FOUND, age_s=age_s, sends_notices=False) == 7
+
+
+def test_one_that_has_ended_there_is_watched_like_any_other(settings: Settings) -> None:
+    for state, planned in ((AttemptState.EXPIRED, HOUR), (AttemptState.SUCCEEDED, 24 * HOUR)):
+        waits = wait_s(settings, FOUND, age_s=3 * HOUR, state=state, sends_notices=False)
+        assert waits == planned
 
 
 def test_a_paid_attempt_is_read_once_a_day(settings: Settings) -> None:

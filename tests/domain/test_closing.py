@@ -12,7 +12,7 @@ from tests.factories import Factories, everything, fresh, observed, paid
 from webapp.core import clock
 from webapp.core.states import AttemptState, LinkState
 from webapp.domain.budget import Budget
-from webapp.domain.payments import accounts, audit, closing, closing_rounds, settlement
+from webapp.domain.payments import audit, closing, closing_rounds, credentials, settlement
 from webapp.domain.transaction import TransactionError, lock, transaction
 from webapp.models import AttentionItem, PaymentAttempt, PaymentLink
 from webapp.providers.base import ProviderState
@@ -87,11 +87,11 @@ def test_a_worker_that_lost_its_lease_changes_nothing(make: Factories) -> None:
     assert quick is not None
     settlement.apply(attempt.reference, observed(attempt, ProviderState.CLOSED), actor="test")
 
-    closing_rounds._finish(slow, is_readable=True)
+    closing_rounds._finish(slow, is_readable=True, stays={})
     assert fresh(link).state is LinkState.OPEN
-    closing_rounds._finish(quick, is_readable=True)
+    closing_rounds._finish(quick, is_readable=True, stays={})
     assert fresh(link).state is LinkState.CANCELED
-    closing_rounds._finish(quick, is_readable=True)
+    closing_rounds._finish(quick, is_readable=True, stays={})
     assert audit.run().is_clean
 
 
@@ -110,7 +110,7 @@ def test_money_between_the_reads_and_the_edge_lifts_the_mark(make: Factories) ->
     settlement.apply(attempt.reference, observed(attempt, ProviderState.CLOSED), actor="test")
     settlement.apply(attempt.reference, paid(attempt), actor="test")
 
-    closing_rounds._finish(lease, is_readable=True)
+    closing_rounds._finish(lease, is_readable=True, stays={})
 
     assert (fresh(link).state, link.closing_for, link.closing_lease_token) == (
         LinkState.PAID,
@@ -146,7 +146,7 @@ def make_unreadable(make: Factories, attempt: PaymentAttempt) -> None:
 
 
 def make_the_adapter_fail(make: Factories, attempt: PaymentAttempt) -> None:
-    without_a_key = accounts._keyring().encrypt(b"{}")
+    without_a_key = credentials.seal({})
     make.change(attempt.provider_account, credentials=without_a_key)
 
 

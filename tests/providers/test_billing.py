@@ -146,8 +146,8 @@ def test_without_an_id_no_checkout_is_asked_for(access: Access) -> None:
         (422, {"message": f"key {'k3' * 16}\nis bad"}, Refused("key … is bad")),
         (400, {"message": 7}, Refused("status 400")),
         (404, {}, Refused("status 404")),
-        (401, {"message": "the-key"}, Refused("not authorised")),
-        (403, b"", Refused("not authorised")),
+        (401, {"message": "the-key"}, Refused("not authorised", is_unauthorised=True)),
+        (403, b"", Refused("not authorised", is_unauthorised=True)),
     ],
 )
 def test_a_create_is_made_refused_or_in_doubt(
@@ -231,7 +231,7 @@ def test_what_is_not_understood_is_unreadable_and_never_unpaid(content: object) 
 @pytest.mark.parametrize("status", [201, 202, 204, 302, 400, 401, 403, 408, 410, 429, 500, 502])
 def test_any_other_status_is_told_by_its_number_and_changes_nothing(status: int) -> None:
     seen = ADAPTER.parse_read(answer(status, PAID))
-    assert seen == Unreadable(f"status {status}")
+    assert seen == Unreadable(f"status {status}", is_unauthorised=status in {401, 403})
 
 
 def test_a_checkout_that_is_not_there_is_missing() -> None:

@@ -53,8 +53,8 @@ ACCESS = Access(
         (422, {"message": "x" * 1000}, Refused("x" * 200)),
         (422, {"message": 7}, Refused("status 422")),
         (400, b"<html>", Unanswered("status 400, the body is no JSON object")),
-        (401, {"message": "sbk_"}, Refused("not authorised")),
-        (403, b"", Refused("not authorised")),
+        (401, {"message": "sbk_"}, Refused("not authorised", is_unauthorised=True)),
+        (403, b"", Refused("not authorised", is_unauthorised=True)),
     ],
 )
 def test_a_create_is_made_refused_or_in_doubt(

@@ -196,8 +196,12 @@ def test_where_a_session_may_have_been_made_nothing_is_said(
         (400, error("x" * 1000), Refused("x" * 200)),
         (400, error(), Refused("status 400")),
         (402, error("Your account is not active"), Refused("Your account is not active")),
-        (401, error("Invalid API Key provided: sk_test_00"), Refused("not authorised")),
-        (403, b"", Refused("not authorised")),
+        (
+            401,
+            error("Invalid API Key provided: sk_test_00"),
+            Refused("not authorised", is_unauthorised=True),
+        ),
+        (403, b"", Refused("not authorised", is_unauthorised=True)),
     ],
 )
 def test_a_clear_answer_is_made_or_refused(status: int, content: object, expected: object) -> None:

@@ -281,7 +281,9 @@ def test_a_revoked_consent_ends_everything(fake: FakeSumUp, shop: Shop) -> None:
     tokens = consented(fake)
     fake.revoke()
     connection = with_token(shop, tokens.access_token)
-    assert connection.create(shop.request(), timeout_s=TIMEOUT_S) == Refused("not authorised")
+    assert connection.create(shop.request(), timeout_s=TIMEOUT_S) == Refused(
+        "not authorised", is_unauthorised=True
+    )
     assert isinstance(refreshed(fake, tokens.refresh_token), Dead)
 
 

@@ -12,8 +12,9 @@ blueprint = Blueprint("provider_notices", __name__)
 
 
 @blueprint.post("/hooks/<provider>/<token>")
+@blueprint.post("/hooks/<provider>/<token>/<reference>")
 @csrf.exempt  # type: ignore[untyped-decorator]  # Flask-WTF ships no types
-def receive_notice(provider: str, token: str) -> ResponseReturnValue:
+def receive_notice(provider: str, token: str, reference: str | None = None) -> ResponseReturnValue:
     """Take in one notice. The body is read before the database is asked for anything."""
     # One byte more than is allowed: Werkzeug cuts a body of no declared length, and says nothing.
     request.max_content_length = settings.hook_max_bytes + 1
@@ -22,7 +23,7 @@ def receive_notice(provider: str, token: str) -> ResponseReturnValue:
         raise RequestEntityTooLarge
     headers = {name.lower(): value for name, value in request.headers.items()}
     try:
-        notices.receive(provider, token, headers, body)
+        notices.receive(provider, token, headers, body, reference=reference)
     except (UnauthenticNoticeError, MalformedNoticeError):
         # Whoever forges notices learns nothing from the answer.
         raise BadRequest from None

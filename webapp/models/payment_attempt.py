@@ -78,6 +78,8 @@ class PaymentAttempt(Base):
     # Read until then, current or not; None in `next_check_at` means never again.
     watch_until: Mapped[datetime]
     next_check_at: Mapped[datetime | None]
+    # Somebody waits for the next read: a notice, a page or the merchant asked for it.
+    asked_at: Mapped[datetime | None]
     check_lease_token: Mapped[str | None]
     check_lease_until: Mapped[datetime | None]
     last_read_at: Mapped[datetime | None]

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, Protocol, Self
+from typing import Any, Final, Protocol, Self
 
 from webapp.core import clock
 from webapp.core.money import Money
@@ -25,6 +25,12 @@ class ProviderState(StrEnum):
     FAILED = "FAILED"  # refused for good: this checkout takes no money any more
     CLOSED = "CLOSED"  # ended without payment
     REVERSED = "REVERSED"  # refunded or charged back at the provider
+
+
+# A checkout of which the provider says this can be paid from now on.
+STILL_PAYABLE: Final = frozenset(
+    {ProviderState.OPEN, ProviderState.PROCESSING, ProviderState.ATTEMPT_FAILED}
+)
 
 
 @dataclass(frozen=True)
@@ -55,6 +61,8 @@ class Observation:
     checkout_url: str | None = None
     reason: str | None = None
     order_id: str | None = None
+    # How much was sent back in all, where REVERSED means that; None for a chargeback.
+    went_back: Money | None = None
 
 
 @dataclass(frozen=True)
@@ -74,12 +82,14 @@ class Unreadable:
     """No answer, or none that can be understood. It never means "not paid".
 
     `retry_after_s` is set when the provider asked us to wait. `is_silent` says that there was no
-    complete answer at all: then the next checkout of that account will hardly get one either.
+    complete answer, or only that its server failed; `is_unauthorised` that our key or token is not
+    taken. Either way the next checkout of that account will hardly fare better.
     """
 
     reason: str
     retry_after_s: float | None = None
     is_silent: bool = False
+    is_unauthorised: bool = False
 
 
 Read = Found | Missing | Unreadable
@@ -96,16 +106,24 @@ class Created:
 
 @dataclass(frozen=True)
 class Refused:
-    """The provider understood the request and made no checkout."""
+    """The provider understood the request and made no checkout.
+
+    `is_unauthorised` says that it did not take our key or token.
+    """
 
     reason: str
+    is_unauthorised: bool = False
 
 
 @dataclass(frozen=True)
 class Unanswered:
-    """We do not know whether a checkout was made: recover by reading."""
+    """We do not know whether a checkout was made: recover by reading.
+
+    `is_silent` says that there was no complete answer at all.
+    """
 
     reason: str
+    is_silent: bool = False
 
 
 Creation = Created | Refused | Unanswered
@@ -121,12 +139,16 @@ class CloseAnswer(StrEnum):
 
 @dataclass(frozen=True)
 class Hint:
-    """An authentic notice: "go and read this", nothing else. `dedupe_key` is the notice's name."""
+    """An authentic notice: "go and read this", nothing else. `dedupe_key` is the notice's name.
+
+    One that is not signed is known only by the unguessable address that it came to.
+    """
 
     dedupe_key: str
     kind: str
     reference: str | None
     checkout_id: str | None
+    is_signed: bool = True
 
 
 class UnauthenticNoticeError(Exception):
@@ -222,6 +244,8 @@ class Capabilities:
     min_expiry: timedelta
     max_expiry: timedelta
     sends_notices: bool
+    # Where they are not, the address that each checkout's go to carries our reference.
+    signs_notices: bool = True
     recovery: Recovery = Recovery.REFERENCE
     can_close: bool = True
     needs_email: bool = False

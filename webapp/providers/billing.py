@@ -86,7 +86,7 @@ def build_create(access: Access, checkout: CheckoutRequest) -> HttpRequest:
 def parse_create(answer: HttpAnswer) -> Creation:
     """Say what became of it. Where a checkout may exist, the same request again tells."""
     if answer.status in {401, 403}:
-        return Refused("not authorised")
+        return Refused("not authorised", is_unauthorised=True)
     is_made = answer.status in {200, 201}  # the second time it may well be 200
     if answer.status in {408, 409, 425, 429} or not (is_made or 400 <= answer.status < 500):
         return Unanswered(f"status {answer.status}")
@@ -119,7 +119,9 @@ def parse_read(answer: HttpAnswer) -> Read:
     if answer.status == 404:
         return Missing()
     if answer.status != 200:
-        return Unreadable(f"status {answer.status}", parsing.retry_after_s(answer))
+        is_unauthorised = answer.status in {401, 403}
+        wait_s = parsing.retry_after_s(answer)
+        return Unreadable(f"status {answer.status}", wait_s, is_unauthorised=is_unauthorised)
     try:
         return Found(_observation(parsing.body(answer)))
     except NotUnderstoodError as error:

@@ -50,7 +50,7 @@ class Connection:
                 self.adapter.build_create(self.access, checkout), timeout_s=timeout_s
             )
         except http.NoAnswerError as error:
-            return Unanswered(str(error))
+            return Unanswered(str(error), is_silent=True)
         return self.adapter.parse_create(answer)
 
     def read(self, handle: Handle, *, timeout_s: float) -> Read:
@@ -59,7 +59,10 @@ class Connection:
             answer = http.send(self.adapter.build_read(self.access, handle), timeout_s=timeout_s)
         except http.NoAnswerError as error:
             return Unreadable(str(error), is_silent=True)
-        return self._bound(self.adapter.parse_read(answer), handle)
+        read = self._bound(self.adapter.parse_read(answer), handle)
+        if isinstance(read, Unreadable) and answer.status >= 500:
+            return replace(read, is_silent=True)  # whoever crashes says as little
+        return read
 
     def recover(self, checkout: CheckoutRequest, *, timeout_s: float) -> Read:
         """Ask what became of a checkout whose making was not answered, and where it is paid.
@@ -78,8 +81,8 @@ class Connection:
                 return read
             case Refused():
                 return Missing()
-            case Unanswered(reason):
-                return Unreadable(reason)
+            case Unanswered(reason, is_silent=is_silent):
+                return Unreadable(reason, is_silent=is_silent)
 
     def close(self, checkout_id: str, *, timeout_s: float) -> CloseAnswer:
         """Ask that nobody can pay this checkout any more. Read afterwards, whatever it says."""

@@ -102,7 +102,7 @@ def build_create(access: Access, checkout: CheckoutRequest) -> HttpRequest:
 def parse_create(answer: HttpAnswer) -> Creation:
     """Say what became of it. Where a transaction may exist, only a read can tell."""
     if answer.status in {401, 403}:
-        return Refused(paystack_wire.unauthorised(answer))
+        return Refused(paystack_wire.unauthorised(answer), is_unauthorised=answer.status == 401)
     is_refusal = 400 <= answer.status < 500 and answer.status not in {408, 409, 429}
     if answer.status != 200 and not is_refusal:
         return Unanswered(f"status {answer.status}")
@@ -130,7 +130,7 @@ def build_read(access: Access, handle: Handle) -> HttpRequest:
 def parse_read(answer: HttpAnswer) -> Read:
     """Translate what Paystack says."""
     if answer.status in {401, 403}:
-        return Unreadable("not authorised")
+        return Unreadable("not authorised", is_unauthorised=True)
     if answer.status not in {200, 400, 404}:
         return Unreadable(f"status {answer.status}", parsing.retry_after_s(answer))
     try:

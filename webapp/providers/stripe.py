@@ -1,8 +1,8 @@
 """Speaks with Stripe Checkout: forms go out, JSON comes in, notices are signed with a timestamp.
 
 A merchant's secrets here are its `api_key` and the `notice_secret` of its webhook endpoint; its
-option is `connected_account` where the key is a platform's. A restricted key needs to write checkout sessions
-and refunds, and to read payment intents and charges.
+option is `connected_account` where the key is a platform's. A restricted key needs to write
+checkout sessions and refunds, and to read payment intents and charges.
 """
 
 import hashlib
@@ -109,7 +109,7 @@ def parse_create(answer: HttpAnswer) -> Creation:
     if stripe_wire.is_in_doubt(answer):
         return Unanswered(f"status {answer.status}")
     if answer.status in {401, 403}:
-        return Refused("not authorised")
+        return Refused("not authorised", is_unauthorised=True)
     try:
         if answer.status == 200:
             session = stripe_wire.body(answer, "checkout.session")
@@ -138,7 +138,7 @@ def build_read(access: Access, handle: Handle) -> HttpRequest:
 def parse_read(answer: HttpAnswer) -> Read:
     """Translate what Stripe says."""
     if answer.status in {401, 403}:
-        return Unreadable("not authorised")
+        return Unreadable("not authorised", is_unauthorised=True)
     try:
         if answer.status == 200:
             return Found(_observation(stripe_wire.body(answer, "checkout.session")))

@@ -54,6 +54,7 @@ CAPABILITIES = Capabilities(
     # no page any more to pay it on.
     max_expiry=timedelta(minutes=30),
     sends_notices=True,
+    signs_notices=False,
     recovery=Recovery.REFERENCE,
 )
 
@@ -91,7 +92,7 @@ def build_create(access: Access, checkout: CheckoutRequest) -> HttpRequest:
 def parse_create(answer: HttpAnswer) -> Creation:
     """Say what became of it. Where a checkout may exist, only a read can tell."""
     if answer.status in {401, 403}:
-        return Refused(sumup_wire.unauthorised(answer))
+        return Refused(sumup_wire.unauthorised(answer), is_unauthorised=answer.status == 401)
     try:
         if answer.status == 201:
             made = sumup_wire.document(answer)
@@ -120,7 +121,7 @@ def build_read(access: Access, handle: Handle) -> HttpRequest:
 def parse_read(answer: HttpAnswer) -> Read:
     """Translate what SumUp says: one checkout by its id, or an array of them by our reference."""
     if answer.status in {401, 403}:
-        return Unreadable("not authorised")
+        return Unreadable("not authorised", is_unauthorised=True)
     try:
         if answer.status == 200:
             return _found(sumup_wire.content(answer))
@@ -267,7 +268,11 @@ def _check(secret: str | None, header: str, body: bytes, now: datetime) -> None:
 def _callback(notice: Mapping[str, Any]) -> Hint:
     kind, checkout_id = parsing.name(notice, "event_type"), parsing.name(notice, "id")
     return Hint(
-        dedupe_key=f"{kind}:{checkout_id}", kind=kind, reference=None, checkout_id=checkout_id
+        dedupe_key=f"{kind}:{checkout_id}",
+        kind=kind,
+        reference=None,
+        checkout_id=checkout_id,
+        is_signed=False,
     )
 
 

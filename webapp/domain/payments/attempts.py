@@ -1,5 +1,6 @@
 """Payment attempts: begun under the link's lock, known to the provider by one reference."""
 
+from collections.abc import Collection
 from datetime import timedelta
 
 from sqlalchemy import func, or_, select, update
@@ -21,10 +22,11 @@ from webapp.core.states import (
     SessionState,
 )
 from webapp.domain.messages import attention
+from webapp.domain.payments import accounts
 from webapp.domain.transaction import database_now, lock, lock_all, require_locked, transaction
 from webapp.domain.transitions import record, transition
 from webapp.extensions import db, settings
-from webapp.models import Event, PaymentAttempt, PaymentLink, PaymentSession
+from webapp.models import Event, PaymentAttempt, PaymentLink, PaymentSession, ProviderAccount
 from webapp.providers.base import CheckoutRequest, Created, Creation, Refused
 from webapp.providers.registry import ADAPTERS
 
@@ -75,7 +77,7 @@ def begin(link: PaymentLink, session: PaymentSession, *, actor: str) -> PaymentA
         description=link.title,
         merchant_name=link.merchant.name,
         return_url=f"{settings.base_url}/pay/{link.code}/processing?returned=1",
-        notice_url=f"{settings.base_url}/hooks/{account.provider}/{account.hook_token}",
+        notice_url=_notice_url(account, None if limits.signs_notices else attempt.reference),
         expires_at=max(min(link.expires_at, latest - EXPIRY_MARGIN), earliest + EXPIRY_MARGIN),
         # Who does not need it is not told who buys.
         buyer_email=(link.buyer_email or session.buyer_email) if limits.needs_email else None,
@@ -84,6 +86,12 @@ def begin(link: PaymentLink, session: PaymentSession, *, actor: str) -> PaymentA
     session.attempt_count += 1
     transition(session, SessionState.PROCESSING, actor=actor, attempt=attempt.reference)
     return attempt
+
+
+def _notice_url(account: ProviderAccount, reference: str | None) -> str:
+    """Return where notices go: to the account, or for one checkout of it by our reference."""
+    address = accounts.notice_url(account)
+    return address if reference is None else f"{address}/{reference}"
 
 
 def current(link: PaymentLink) -> PaymentAttempt | None:
@@ -126,6 +134,10 @@ def record_creation(reference: str, creation: Creation, *, actor: str) -> str | 
         attempt = lock_with_link(reference)
         if isinstance(creation, Created):
             adopt_checkout(attempt, creation.checkout_id, creation.url, actor=actor)
+            attempt.order_id = attempt.order_id or creation.order_id
+            revive(attempt, actor=actor)
+            if attempt.state not in MAY_HOLD_MONEY or not attempt.is_current:
+                return None  # somebody may be paying otherwise by now: the page says what is so
         elif isinstance(creation, Refused):
             if attempt.state is AttemptState.CREATED:
                 transition(attempt, AttemptState.FAILED, actor=actor, reason=creation.reason[:200])
@@ -172,6 +184,24 @@ def revive(attempt: PaymentAttempt, *, actor: str) -> None:
     if attempt.is_current and attempt.session.state is SessionState.INTERRUPTED:
         transition(attempt.session, SessionState.PROCESSING, actor=actor)
     weigh(attempt.link)
+
+
+def let_go(link: PaymentLink, references: Collection[str], *, actor: str) -> None:
+    """End attempts whose checkouts cannot be closed. They are watched on, and may still be paid.
+
+    The caller holds the link's lock.
+    """
+    going = lock_all(
+        PaymentAttempt,
+        PaymentAttempt.link_id == link.id,
+        PaymentAttempt.reference.in_(references),
+        PaymentAttempt.state == AttemptState.PENDING,
+        by=PaymentAttempt.id,
+    )
+    for attempt in going:
+        transition(attempt, AttemptState.EXPIRED, actor=actor, reason="cannot be closed")
+        interrupt(attempt, "timeout", actor=actor)
+    weigh(link)
 
 
 def give_up(link: PaymentLink, *, actor: str) -> bool:
@@ -269,6 +299,7 @@ def note_return(link_id: int) -> None:
             .values(
                 returned_at=func.now(),
                 next_check_at=func.least(PaymentAttempt.next_check_at, func.now()),
+                asked_at=func.now(),
             )
             .returning(PaymentAttempt.reference)
         ).all()
@@ -292,6 +323,36 @@ def note_missing(reference: str, *, actor: str) -> None:
             transition(attempt, AttemptState.FAILED, actor=actor, reason="never made")
             interrupt(attempt, "network", actor=actor)
             weigh(attempt.link)
+
+
+def note_unmade(reference: str, *, actor: str) -> None:
+    """Note that the identical request was answered again, and again without a checkout.
+
+    A provider that repeats an answer by its key repeats an error too, for a day. Nobody was ever
+    told where this checkout would be paid, so after a while the buyer may begin another; this one
+    is watched on.
+    """
+    with transaction():
+        attempt = lock_with_link(reference)
+        if attempt.state is not AttemptState.CREATED or attempt.checkout_id is not None:
+            return
+        age = database_now() - attempt.created_at
+        if age.total_seconds() >= settings.never_shown_after_s:
+            transition(attempt, AttemptState.FAILED, actor=actor, reason="never shown")
+            interrupt(attempt, "network", actor=actor)
+            weigh(attempt.link)
+
+
+def note_unreachable(attempt: PaymentAttempt, *, actor: str) -> None:
+    """Note that a checkout was made, and that the answer which said where is lost for good.
+
+    Nobody can be sent there, so the buyer may begin another. This one is watched on. The caller
+    holds the locks.
+    """
+    if attempt.state is AttemptState.PENDING and attempt.checkout_url is None:
+        transition(attempt, AttemptState.EXPIRED, actor=actor, reason="its address was lost")
+        interrupt(attempt, "network", actor=actor)
+        weigh(attempt.link)
 
 
 def note_declined(attempt: PaymentAttempt, *, actor: str, reason: str | None) -> None:

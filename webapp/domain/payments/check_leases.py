@@ -14,7 +14,15 @@ from webapp.domain.payments import accounts, cadence
 from webapp.domain.transaction import database_now, transaction
 from webapp.extensions import db, settings
 from webapp.models import PaymentAttempt
-from webapp.providers.base import CheckoutRequest, Found, Handle, Missing, Read, Unreadable
+from webapp.providers.base import (
+    CheckoutRequest,
+    Found,
+    Handle,
+    Missing,
+    Read,
+    Recovery,
+    Unreadable,
+)
 from webapp.providers.connection import Connection
 
 logger = structlog.get_logger(__name__)
@@ -32,11 +40,32 @@ class Check:
     timeout_s: float
     # What was asked for, while nobody knows whether it was made.
     unanswered: CheckoutRequest | None = None
+    # The account gave no answers lately: see `breakers`.
+    is_failing: bool = False
 
     @property
     def reference(self) -> str:
         """The attempt's."""
         return self.handle.reference
+
+    @property
+    def is_repeated(self) -> bool:
+        """Whether to read it is to send the request for it again."""
+        return (
+            self.unanswered is not None
+            and self.connection is not None
+            and self.connection.adapter.CAPABILITIES.recovery is Recovery.SAME_REQUEST
+        )
+
+    @property
+    def sends_notices(self) -> bool:
+        """Whether the provider tells us by itself."""
+        return self.connection is None or self.connection.adapter.CAPABILITIES.sends_notices
+
+    @property
+    def can_close(self) -> bool:
+        """Whether the provider has a way to close a checkout; nobody knows without a connection."""
+        return self.connection is None or self.connection.adapter.CAPABILITIES.can_close
 
     def read(self) -> Read:
         """Ask the provider. An adapter that trips over an answer must not take others with it."""
@@ -68,6 +97,7 @@ def check_of(attempt: PaymentAttempt, *, token: str = "") -> Check:
         connection,
         settings.provider_timeout_s,
         CheckoutRequest.from_json(attempt.request) if is_unanswered else None,
+        is_failing=attempt.provider_account.failing_since is not None,
     )
 
 
@@ -88,7 +118,9 @@ def take_due(*, limit: int, rooms: Mapping[int, int]) -> list[Check]:
     )
     account: InstrumentedAttribute[int] = PaymentAttempt.provider_account_id
     most = settings.check_per_account
-    place = func.row_number().over(partition_by=account, order_by=PaymentAttempt.next_check_at)
+    # What somebody waits for comes first, however late the others are.
+    urgency = (PaymentAttempt.asked_at.is_(None), PaymentAttempt.next_check_at)
+    place = func.row_number().over(partition_by=account, order_by=urgency)
     turns = select(PaymentAttempt.id, place.label("place")).where(*is_due).cte("turns")
     room = case(dict(rooms), value=account, else_=most) if rooms else most
     return _lease(
@@ -96,7 +128,7 @@ def take_due(*, limit: int, rooms: Mapping[int, int]) -> list[Check]:
         .join(turns, turns.c.id == PaymentAttempt.id)
         # Asked again of the row itself: PostgreSQL looks at it anew when it has the lock.
         .where(*is_due, turns.c.place <= room)
-        .order_by(turns.c.place, PaymentAttempt.next_check_at)
+        .order_by(PaymentAttempt.asked_at.is_(None), turns.c.place, PaymentAttempt.next_check_at)
         .limit(limit)
     )
 
@@ -125,7 +157,13 @@ def give_back(check: Check, read: Read) -> int:
         count = attempt.unreadable_count + 1 if is_unreadable else 0
         now = database_now()
         following = cadence.next_check_at(
-            cadence.Watched(attempt.state, attempt.created_at, attempt.watch_until, count),
+            cadence.Watched(
+                attempt.state,
+                attempt.created_at,
+                attempt.watch_until,
+                count,
+                sends_notices=check.sends_notices,
+            ),
             read,
             now=now,
             settings=settings,
@@ -165,7 +203,7 @@ def pull_forward(reference: str) -> bool:
                 PaymentAttempt.unreadable_count == 0,
                 _is_free(),
             )
-            .values(next_check_at=func.now())
+            .values(next_check_at=func.now(), asked_at=func.now())
             .returning(PaymentAttempt.id)
             .execution_options(synchronize_session=False)
         )
@@ -230,6 +268,7 @@ def _lease(ids: Select[int]) -> list[Check]:
                 check_lease_token=token,
                 check_lease_until=lease_until,
                 next_check_at=lease_until,
+                asked_at=None,
             )
             .returning(PaymentAttempt)
             .execution_options(populate_existing=True, synchronize_session=False)

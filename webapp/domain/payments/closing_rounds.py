@@ -2,12 +2,16 @@
 
 No lock is held while a provider is asked. What it says goes through settlement like every read, and
 only what the rows then hold decides, under the link's lock: money that came in meanwhile wins.
+
+Some checkouts cannot be closed: the provider has no way to, or refuses because somebody is paying
+just then. Such an attempt is let go: it ends here, is watched on, and its money is still accepted.
 """
 
 import time
 from collections import Counter, deque
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from enum import Enum, auto
 from functools import partial
 from typing import Final
 
@@ -26,7 +30,14 @@ from webapp.domain.transaction import lock, lock_some, transaction
 from webapp.domain.transitions import record, transition
 from webapp.extensions import db, settings
 from webapp.models import PaymentAttempt, PaymentLink
-from webapp.providers.base import Read, Unreadable
+from webapp.providers.base import (
+    STILL_PAYABLE,
+    CloseAnswer,
+    Found,
+    ProviderState,
+    Read,
+    Unreadable,
+)
 
 logger = structlog.get_logger(__name__)
 
@@ -57,6 +68,21 @@ class _Watched:
     checkout_id: str | None
 
 
+@dataclass(frozen=True)
+class _Tried:
+    """What a checkout's provider said when it was read, and whether it had refused to close it."""
+
+    read: Read
+    was_refused: bool = False
+
+
+class _Stays(Enum):
+    """Why a checkout that was read stays payable."""
+
+    NO_WAY = auto()  # its provider closes none, and nobody is paying just now
+    REFUSED = auto()  # somebody is paying, or its provider says that it cannot be closed
+
+
 @dataclass(eq=False)
 class _Step:
     """One link on its way to its end: what is still to be read, and how that went until now."""
@@ -66,18 +92,27 @@ class _Step:
     to_read: deque[_Watched] = field(default_factory=deque)
     running: int = 0
     is_readable: bool = True
+    stays: dict[str, _Stays] = field(default_factory=dict)
 
     @property
     def is_over(self) -> bool:
         """Whether everything was read, or the time is up."""
         return not (self.running or self.to_read) or time.monotonic() >= self.ends_at
 
-    def note(self, read: Read) -> None:
+    def note(self, check: Check, read: Read, *, was_refused: bool) -> None:
         """Take in one answer. A silent provider is spared the questions that were not asked yet."""
         self.running -= 1
-        self.is_readable = self.is_readable and not isinstance(read, Unreadable)
-        if isinstance(read, Unreadable) and read.is_silent:
-            self.to_read.clear()
+        match read:
+            case Unreadable(is_silent=is_silent):
+                self.is_readable = False
+                if is_silent:
+                    self.to_read.clear()
+            case Found(observation) if observation.state in STILL_PAYABLE:
+                is_paying = observation.state is ProviderState.PROCESSING
+                if not check.can_close and not is_paying:
+                    self.stays[check.reference] = _Stays.NO_WAY
+                elif was_refused or not check.can_close:
+                    self.stays[check.reference] = _Stays.REFUSED
 
 
 _Asked = tuple[_Step, Check]
@@ -91,7 +126,7 @@ def run_due(budget: Budget) -> int:
     """
     taken = 0
     steps: list[_Step] = []
-    with Calls[_Asked, Read]() as calls:
+    with Calls[_Asked, _Tried]() as calls:
         while True:
             while not budget.is_spent and calls.room > 0:
                 lease = _lease_one(_busy(steps))
@@ -104,8 +139,9 @@ def run_due(budget: Budget) -> int:
             if not steps:
                 return taken
             for (step, check), answer in calls.ended(wait_s=_LOOK_AGAIN_S):
-                read = answer if answer is not None else GIVEN_UP
-                step.note(conclude(check, read, actor=ACTOR).read)
+                tried = answer or _Tried(GIVEN_UP)
+                read = conclude(check, tried.read, actor=ACTOR).read
+                step.note(check, read, was_refused=tried.was_refused)
             for step in [step for step in steps if step.is_over]:
                 steps.remove(step)
                 _end(step)
@@ -168,7 +204,7 @@ def _begin(lease: _Lease) -> list[_Step]:
     return [step]
 
 
-def _ask(steps: list[_Step], calls: Calls[_Asked, Read]) -> None:
+def _ask(steps: list[_Step], calls: Calls[_Asked, _Tried]) -> None:
     """Begin as many calls as there is room for."""
     for step in steps:
         while step.to_read and calls.room_of(step.to_read[0].check.account_id) > 0:
@@ -183,34 +219,36 @@ def _ask(steps: list[_Step], calls: Calls[_Asked, Read]) -> None:
             )
 
 
-def _close_and_read(watched: _Watched) -> Read:
+def _close_and_read(watched: _Watched) -> _Tried:
     """Ask that nobody can pay this checkout any more. Only the read that follows tells the truth.
 
     Where that cannot even be asked, such as with credentials of a lost key, the read fails too, and
     the link waits as with any other account that cannot be read.
     """
-    check = watched.check
-    if watched.checkout_id is not None and check.connection is not None:
+    check, was_refused = watched.check, False
+    if watched.checkout_id is not None and check.connection is not None and check.can_close:
         try:
             answer = check.connection.close(watched.checkout_id, timeout_s=check.timeout_s)
         except Exception:
             logger.exception("close_failed", attempt=check.reference)
         else:
+            was_refused = answer is CloseAnswer.NOT_OPEN
             logger.info("checkout_closed", attempt=check.reference, answer=answer.value)
-    return check.read()
+    return _Tried(check.read(), was_refused)
 
 
 def _end(step: _Step) -> None:
     """Write down what came of a step."""
     was_all_read = not (step.running or step.to_read)
     try:
-        _finish(step.lease, is_readable=step.is_readable and was_all_read)
+        is_readable = step.is_readable and was_all_read
+        _finish(step.lease, is_readable=is_readable, stays=step.stays)
     except Exception:
         # The lease has moved this link's clock: it does not stand in the others' way.
         logger.exception("closing_failed", link_id=step.lease.link_id)
 
 
-def _finish(lease: _Lease, *, is_readable: bool) -> None:
+def _finish(lease: _Lease, *, is_readable: bool, stays: Mapping[str, _Stays]) -> None:
     """Take the edge if nothing stands against it any more; otherwise come back later."""
     with transaction():
         link = lock(PaymentLink, PaymentLink.id == lease.link_id)
@@ -218,12 +256,25 @@ def _finish(lease: _Lease, *, is_readable: bool) -> None:
             return
         if link.state is not LinkState.OPEN:
             closing.lift(link)
-        elif is_readable and not link.may_hold_money:
+            return
+        if is_readable and stays:
+            _let_go(link, stays)
+        if is_readable and not link.may_hold_money:
             _take_the_edge(link)
         elif link.closing_for == closing.EXPIRY:
             _wait_or_give_up(link)
         else:
             _retry_or_lift(link)
+
+
+def _let_go(link: PaymentLink, stays: Mapping[str, _Stays]) -> None:
+    """End what cannot be closed. Who is paying just now gets as many tries as a closing has."""
+    is_last_try = link.closing_failures + 1 >= settings.closing_tries
+    attempts.let_go(
+        link,
+        [name for name, why in stays.items() if why is _Stays.NO_WAY or is_last_try],
+        actor=ACTOR,
+    )
 
 
 def _take_the_edge(link: PaymentLink) -> None:

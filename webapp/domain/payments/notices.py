@@ -1,6 +1,7 @@
 """Provider notices: stored once, and turned into a wish to read. They decide nothing."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 
 import structlog
@@ -9,6 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from webapp import jobs
 from webapp.core import clock
+from webapp.core.errors import NotFoundError
 from webapp.domain.payments import accounts
 from webapp.domain.transaction import transaction
 from webapp.extensions import db
@@ -21,7 +23,14 @@ logger = structlog.get_logger(__name__)
 _WATCHED_AGAIN_FOR = timedelta(days=1)
 
 
-def receive(provider: str, token: str, headers: Mapping[str, str], body: bytes) -> bool:
+def receive(
+    provider: str,
+    token: str,
+    headers: Mapping[str, str],
+    body: bytes,
+    *,
+    reference: str | None = None,
+) -> bool:
     """Take in one notice: authenticate the raw body, store it once, pull the next read forward.
 
     Args:
@@ -29,19 +38,26 @@ def receive(provider: str, token: str, headers: Mapping[str, str], body: bytes) 
         token: the unguessable part of that address.
         headers: with names in small letters.
         body: as it came.
+        reference: the attempt's, where the address was made for one checkout. Our row is older than
+            the checkout, so such a notice is never ahead of it.
 
     Returns:
         Whether it was news.
 
     Raises:
-        NotFoundError: no account has this token.
+        NotFoundError: no account has this token, or an unsigned notice is about nothing of ours:
+            a provider that does not sign is to send it again.
         UnauthenticNoticeError: it was not signed by the provider.
         MalformedNoticeError: it is signed and makes no sense.
     """
     account = accounts.by_hook_token(provider, token)
     hint = accounts.connection(account).notice(headers, body, clock.now())
+    if reference is not None:
+        hint = replace(hint, reference=reference)
     with transaction() as after_commit:
         attempt_id = _pull_forward(account, hint)
+        if attempt_id is None and not hint.is_signed:
+            raise NotFoundError("there is no such checkout")
         row = insert(ProviderNotice).values(
             provider_account_id=account.id,
             dedupe_key=hint.dedupe_key[:200],
@@ -79,6 +95,7 @@ def _pull_forward(account: ProviderAccount, hint: Hint) -> int | None:
                 .where(PaymentAttempt.id == attempt_id)
                 .values(
                     next_check_at=func.now(),
+                    asked_at=func.now(),
                     # Also where the watch is over: who tells us something is worth a read.
                     watch_until=func.greatest(
                         PaymentAttempt.watch_until, func.now() + _WATCHED_AGAIN_FOR

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from webapp.core.errors import NotFoundError
 from webapp.domain.budget import Budget
-from webapp.domain.payments import attempts, cadence, check_leases, settlement
+from webapp.domain.payments import attempts, breakers, cadence, check_leases, settlement
 from webapp.domain.payments.check_leases import Check
 from webapp.domain.payments.outside import Calls
 from webapp.domain.payments.settlement import Outcome
@@ -32,7 +32,8 @@ PATIENCE_S: Final = 3.0
 
 GIVEN_UP: Final = Unreadable("no end in sight", is_silent=True)
 
-# After so many calls in a row without an answer the others of the account are spared them.
+# After so many calls in a row without an answer, of one attempt or of several in a run, the others
+# of the account are spared them.
 _SILENT_IN_A_ROW: Final = 3
 
 
@@ -124,6 +125,8 @@ def run_one(reference: str, *, actor: str) -> Conclusion | None:
         step_outside()
         conclusion = conclude(check, check.read(), actor=actor)
         check_leases.give_back(check, conclusion.read)
+        if check.is_failing and not isinstance(conclusion.read, Unreadable):
+            breakers.heal(check.account_id)
         return conclusion
     query = select(PaymentAttempt.id).where(PaymentAttempt.reference == reference)
     if db.session.scalar(query) is None:
@@ -140,28 +143,37 @@ class _Health:
 
     def __init__(self) -> None:
         self._silent: Counter[int] = Counter()
+        self._healed: set[int] = set()
         self.resting: set[int] = set()
 
     def note(self, check: Check, read: Read, count: int) -> None:
         """Take in one read; `count` is how often in a row this attempt was unreadable."""
         account_id = check.account_id
-        if not isinstance(read, Unreadable) or not (read.is_silent or read.retry_after_s):
+        if not isinstance(read, Unreadable) or not _is_the_accounts(read):
             self._silent[account_id] = 0
+            if check.is_failing and account_id not in self._healed:
+                self._healed.add(account_id)
+                breakers.heal(account_id)
             return
         self._silent[account_id] += 1
-        is_enough = self._silent[account_id] >= _SILENT_IN_A_ROW
+        is_enough = max(self._silent[account_id], count) >= _SILENT_IN_A_ROW
         if account_id not in self.resting and (is_enough or read.retry_after_s):
             self.resting.add(account_id)
             seconds = cadence.backoff_s(count, read, settings)
             check_leases.postpone_others(check, seconds=seconds, count=count)
-            logger.warning("account_rests", account_id=account_id, seconds=seconds)
+            breakers.trip(account_id, read, seconds=seconds)
+
+
+def _is_the_accounts(read: Unreadable) -> bool:
+    """Whether the reason why it could not be read concerns all attempts of the account."""
+    return read.is_silent or read.is_unauthorised or read.retry_after_s is not None
 
 
 def conclude(check: Check, read: Read, *, actor: str) -> Conclusion:
     """Settle what was read of an attempt; what cannot be settled counts as unreadable."""
     outcome = None
     try:
-        outcome = _settle(check.reference, read, actor)
+        outcome = _settle(check, read, actor)
     except Exception as error:
         # One attempt that cannot be settled keeps its own clock and nobody else's.
         logger.exception("settlement_failed", attempt=check.reference)
@@ -169,12 +181,15 @@ def conclude(check: Check, read: Read, *, actor: str) -> Conclusion:
     return Conclusion(check.reference, read, outcome)
 
 
-def _settle(reference: str, read: Read, actor: str) -> Outcome | None:
+def _settle(check: Check, read: Read, actor: str) -> Outcome | None:
+    reference = check.reference
     match read:
         case Found(observation):
             return settlement.apply(reference, observation, actor=actor)
         case Missing():
             attempts.note_missing(reference, actor=actor)
-        case Unreadable(reason):
+        case Unreadable(reason, is_silent=is_silent):
             logger.warning("unreadable", attempt=reference, reason=reason)
+            if not is_silent and check.is_repeated:
+                attempts.note_unmade(reference, actor=actor)
     return None
