@@ -106,6 +106,9 @@ class Settings(BaseSettings):
     billing_base_url: Service = "http://localhost:4000/billing/api/v1"
     billing_check_interval_s: Seconds = 5
     apikey: SecretStr = SecretStr("")
+    cron_secret: SecretStr = SecretStr("")
+    verify_per_minute: Count = 10
+    verify_within_s: Seconds = 8
 
     link_life_h: Count = 24
     order_hold_s: Seconds = 1800

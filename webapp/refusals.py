@@ -39,7 +39,8 @@ def explain(error: Exception) -> Refusal:
             logger.warning("busy", what=str(error))
             return _unavailable()
         case TillgateError():
-            return Refusal(error.status, error.code, error.status.phrase, str(error))
+            title = error.status.phrase
+            return Refusal(error.status, error.code, title, str(error), retry_after_s=error.wait_s)
         case CSRFError():
             return Refusal(
                 HTTPStatus.BAD_REQUEST,

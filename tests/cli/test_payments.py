@@ -39,7 +39,7 @@ def test_an_unreadable_provider_is_an_error_of_the_cycle_and_changes_nothing(
     words = ("payments", "verify", "--verbose", "--reference", attempt.link.reference)
     done = run(rows, *words)
     assert done.exit_code == 0
-    assert "unreadable (connection refused)" in done.output
+    assert f"Order {attempt.link.reference}: error (connection refused)" in done.output
     assert "Errors: 1" in done.output
     db.session.refresh(attempt.link)
     assert attempt.link.state is LinkState.OPEN

@@ -6,23 +6,12 @@ import psycopg
 import pytest
 from flask import Flask
 
-from tests.conftest import Configure
-from tests.domain.at_bank import AtBank
-from tests.factories import Factories
 from tests.sandbox import fixtures
-from tests.sandbox.process import BankProcess
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Share the bank with the other folders."""
     fixtures.share(config)
-
-
-@pytest.fixture
-def at_bank(make: Factories, configure: Configure, bank: BankProcess) -> AtBank:
-    """The shop as a customer of a bank that runs."""
-    configure(sandbox_url=bank.url)
-    return AtBank(make)
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from webapp.core import clock
 from webapp.core.states import LinkState
 from webapp.domain.budget import Budget
 from webapp.domain.payments import accounts, check_leases, closing_rounds, settlement, verification
-from webapp.domain.payments.verification import Conclusion
+from webapp.domain.payments.conclusions import Conclusion
 from webapp.domain.transaction import transaction
 from webapp.extensions import db
 from webapp.models import PaymentAttempt, PaymentLink

@@ -14,9 +14,9 @@ from webapp.core import clock
 from webapp.core.errors import NotFoundError
 from webapp.core.states import AttemptState, LinkState
 from webapp.domain.budget import Budget
-from webapp.domain.payments import accounts, attempts, audit, check_leases, verification
+from webapp.domain.payments import attempts, audit, check_leases, credentials, verification
+from webapp.domain.payments.conclusions import Conclusion, Summary
 from webapp.domain.payments.settlement import Outcome
-from webapp.domain.payments.verification import Conclusion, Summary
 from webapp.models import Alert, AttentionItem, PaymentAttempt
 from webapp.providers.base import Unreadable
 
@@ -77,6 +77,19 @@ def test_more_attempts_than_one_lease_takes_are_read_in_one_run(make: Factories)
     make_due(make, *due)
     assert run(rows=2).total == 2
     assert run().total == 1
+
+
+def test_what_somebody_waits_for_is_read_before_what_is_only_overdue(make: Factories) -> None:
+    overdue = [make.pending() for _ in range(3)]
+    make_due(make, *overdue)
+    asked = Factories().pending(), make.pending()
+    assert check_leases.pull_forward(asked[0].reference)
+    attempts.note_return(asked[1].link_id)
+    first = check_leases.take_due(limit=2, rooms={})
+    assert {check.reference for check in first} == {attempt.reference for attempt in asked}
+    assert [fresh(attempt).asked_at for attempt in asked] == [None, None]
+    rest = check_leases.take_due(limit=9, rooms={})
+    assert {check.reference for check in rest} == {attempt.reference for attempt in overdue}
 
 
 def test_an_attempt_that_somebody_holds_is_passed_over(
@@ -173,7 +186,7 @@ def spoil_credentials(make: Factories, attempt: PaymentAttempt) -> None:
 
 
 def make_the_adapter_fail(make: Factories, attempt: PaymentAttempt) -> None:
-    without_a_key = accounts._keyring().encrypt(b"{}")
+    without_a_key = credentials.seal({})
     make.change(attempt.provider_account, credentials=without_a_key)
 
 

@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import Configure
+from tests.domain.at_bank import AtBank
+from tests.factories import Factories
 from tests.sandbox.merchant import Merchant
 from tests.sandbox.process import BankProcess
 from tests.sandbox.receiver import Receiver
@@ -58,3 +61,10 @@ def receiver() -> Iterator[Receiver]:
 def merchant(bank: BankProcess, receiver: Receiver) -> Merchant:
     """A new merchant whose notices go to the receiver."""
     return Merchant(bank.url, receiver.url)
+
+
+@pytest.fixture
+def at_bank(make: Factories, configure: Configure, bank: BankProcess) -> AtBank:
+    """The shop as a customer of a bank that runs."""
+    configure(sandbox_url=bank.url)
+    return AtBank(make)

@@ -9,11 +9,13 @@ from werkzeug.serving import make_server
 
 from tests.chromium import share
 from tests.pages import Pages
+from tests.sandbox import fixtures
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Share one browser with every other folder that asks for it."""
+    """Share one browser, and one bank, with every other folder that asks for it."""
     share(config)
+    fixtures.share(config)
 
 
 @pytest.fixture

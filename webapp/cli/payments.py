@@ -7,43 +7,51 @@ from flask.cli import AppGroup
 
 from webapp.cli.shell import ACTOR, REFUSED, refusing
 from webapp.domain.budget import Budget
-from webapp.domain.payments import attempts, audit, verification
-from webapp.domain.payments.verification import Conclusion, Summary
+from webapp.domain.payments import attempts, audit, check_leases, narration, verification
+from webapp.domain.payments.conclusions import Summary
+from webapp.domain.payments.narration import Narrator
 from webapp.extensions import settings
-from webapp.providers.base import Found, Unreadable
+from webapp.providers.registry import ADAPTERS
 
 group = AppGroup("payments", help="Verify payments with their providers, and audit the money.")
 
 
 @group.command("verify")
 @click.option("--reference", help="Only this one: an order (ORD-…), an attempt (att-…) or a code.")
-@click.option("--verbose", is_flag=True, help="A line for each attempt.")
+@click.option(
+    "--provider",
+    type=click.Choice(sorted(ADAPTERS)),
+    help="Every open payment at this one, whether it is due or not.",
+)
+@click.option("--verbose", is_flag=True, help="Say what happens, a line each.")
 @refusing
-def verify(*, reference: str | None, verbose: bool) -> None:
-    """Ask the providers about every attempt that is due (or about one order), and settle."""
-
-    def told(conclusion: Conclusion) -> None:
-        if verbose:
-            click.echo(_line(conclusion))
-
+def verify(*, reference: str | None, provider: str | None, verbose: bool) -> None:
+    """Ask the providers about every payment that is due (or about some), settle, and sum up."""
+    narrator = Narrator(click.echo if verbose else None)
     if reference is None:
-        summary = verification.run_due(
-            Budget.of(seconds=settings.job_timeout_s), actor=ACTOR, told=told
-        )
+        if provider is not None:
+            check_leases.pull_all_forward(provider)
+        budget = Budget.of(seconds=settings.job_timeout_s)
+        summary = verification.run_due(budget, actor=ACTOR, provider=provider, narrator=narrator)
     else:
-        summary = Summary()
-        for attempt_reference in attempts.named(reference):
-            conclusion = verification.run_one(attempt_reference, actor=ACTOR)
-            if conclusion is None:
-                click.echo(f"{attempt_reference}: somebody else is reading it just now")
-                continue
+        summary = _verify_one(reference, provider, narrator)
+    if not verbose:
+        for sentence in narration.in_words(summary):
+            click.echo(sentence)
+
+
+def _verify_one(reference: str, provider: str | None, narrator: Narrator) -> Summary:
+    summary = Summary()
+    names = attempts.named(reference, provider=provider)
+    narrator.begin({provider or "": len(names)})
+    for name in names:
+        conclusion = verification.run_one(name, actor=ACTOR, narrator=narrator)
+        if conclusion is None:
+            click.echo(f"{name}: somebody else is reading it just now")
+        else:
             summary.count(conclusion)
-            told(conclusion)
-    click.echo("Polling cycle complete!")
-    click.echo(f"Verified: {summary.verified}")
-    click.echo(f"Failed: {summary.failed}")
-    click.echo(f"Still pending: {summary.pending}")
-    click.echo(f"Errors: {summary.errors}")
+    narrator.end(summary)
+    return summary
 
 
 @group.command("audit")
@@ -55,16 +63,3 @@ def audit_command() -> None:
         click.echo(line)
     if not report.is_clean:
         sys.exit(REFUSED)
-
-
-def _line(conclusion: Conclusion) -> str:
-    match conclusion.read:
-        case Found(observation):
-            amounts = ", ".join(str(payment.money) for payment in observation.payments)
-            said = f"{observation.raw_state}{f', {amounts}' if amounts else ''}"
-        case Unreadable(reason):
-            said = f"unreadable ({reason})"
-        case _:
-            said = "unknown there"
-    outcome = conclusion.outcome.value if conclusion.outcome else "nothing changed"
-    return f"{conclusion.reference}: {said}: {outcome}"

@@ -8,6 +8,8 @@ class TillgateError(Exception):
 
     code = "refused"
     status = HTTPStatus.CONFLICT
+    # In how many seconds it may be asked for again, where that is known.
+    wait_s: int | None = None
 
 
 class BusyError(TillgateError):
@@ -15,6 +17,31 @@ class BusyError(TillgateError):
 
     code = "busy"
     status = HTTPStatus.SERVICE_UNAVAILABLE
+
+
+class NotSignedInError(TillgateError):
+    """Nobody is known to be asking: sign in first."""
+
+    code = "not_signed_in"
+    status = HTTPStatus.UNAUTHORIZED
+
+
+class ForbiddenError(TillgateError):
+    """Whoever asks may not have this."""
+
+    code = "forbidden"
+    status = HTTPStatus.FORBIDDEN
+
+
+class TooOftenError(TillgateError):
+    """This was asked for moments ago. `wait_s`: in how many seconds it may be again."""
+
+    code = "too_often"
+    status = HTTPStatus.TOO_MANY_REQUESTS
+
+    def __init__(self, wait_s: int) -> None:
+        self.wait_s = wait_s
+        super().__init__(f"asked too often: wait {wait_s} seconds")
 
 
 class TooManyTriesError(TillgateError):
@@ -87,10 +114,23 @@ class NotRepeatableError(TillgateError):
     code = "not_repeatable"
 
 
+class NotRefundableError(TillgateError):
+    """This payment cannot be sent back from here now; the sentence says why, and what to do."""
+
+    code = "not_refundable"
+
+
 class ProviderRefusedError(TillgateError):
     """The payment provider understood our request and refused it for good."""
 
     code = "provider_refused"
+    status = HTTPStatus.BAD_GATEWAY
+
+
+class ProviderUnreadableError(TillgateError):
+    """The payment provider gave no answer that can be understood: nothing was decided by it."""
+
+    code = "provider_unreadable"
     status = HTTPStatus.BAD_GATEWAY
 
 

@@ -102,21 +102,26 @@ def current(link: PaymentLink) -> PaymentAttempt | None:
     return db.session.scalar(query.execution_options(populate_existing=True))
 
 
-def named(name: str) -> list[str]:
+def named(name: str, *, provider: str | None = None) -> list[str]:
     """Return the attempts that a name means: one by its own, or all of a link's.
 
     Args:
         name: an attempt's reference, or a link's reference or code.
+        provider: only those at this one.
 
     Raises:
         NotFoundError: it means nothing here.
     """
-    found = db.session.scalars(
+    query = (
         select(PaymentAttempt.reference)
         .join(PaymentLink, PaymentLink.id == PaymentAttempt.link_id)
+        .join(ProviderAccount, ProviderAccount.id == PaymentAttempt.provider_account_id)
         .where(or_(PaymentAttempt.reference == name, PaymentLink.goes_by(name)))
         .order_by(PaymentAttempt.id)
-    ).all()
+    )
+    if provider is not None:
+        query = query.where(ProviderAccount.provider == provider)
+    found = db.session.scalars(query).all()
     if not found:
         raise NotFoundError(f"no payment was begun under {name!r}")
     return list(found)

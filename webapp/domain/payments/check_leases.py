@@ -1,6 +1,6 @@
 """Which attempts are read next: taken under a lease, given back with their next time."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -9,11 +9,12 @@ from sqlalchemy import CTE, ColumnElement, Select, case, func, or_, select, upda
 from sqlalchemy.orm import InstrumentedAttribute
 
 from webapp.core import references
-from webapp.core.states import AttemptState
+from webapp.core.errors import AccountNotConnectedError
+from webapp.core.states import MAY_HOLD_MONEY, AttemptState
 from webapp.domain.payments import accounts, cadence
 from webapp.domain.transaction import database_now, transaction
 from webapp.extensions import db, settings
-from webapp.models import PaymentAttempt
+from webapp.models import PaymentAttempt, PaymentLink, ProviderAccount
 from webapp.providers.base import (
     CheckoutRequest,
     Found,
@@ -42,6 +43,11 @@ class Check:
     unanswered: CheckoutRequest | None = None
     # The account gave no answers lately: see `breakers`.
     is_failing: bool = False
+    # What the log calls it.
+    provider: str = ""
+    order: str = ""
+    order_id: str | None = None
+    was_paid: bool = False
 
     @property
     def reference(self) -> str:
@@ -80,11 +86,19 @@ class Check:
             return Unreadable(f"our adapter failed ({type(error).__name__})")
 
 
-def check_of(attempt: PaymentAttempt, *, token: str = "") -> Check:
-    """Return what is needed to read an attempt: plain values that outlive the transaction."""
+def check_of(attempt: PaymentAttempt, *, token: str = "", order: str = "") -> Check:
+    """Return what is needed to read an attempt: plain values that outlive the transaction.
+
+    Args:
+        attempt: the one.
+        token: of its lease.
+        order: the link's reference, where it is known already.
+    """
     connection = None
     try:
         connection = accounts.connection(attempt.provider_account)
+    except AccountNotConnectedError:
+        logger.warning("APIKEY not found in environment variables", attempt=attempt.reference)
     except Exception:
         logger.exception("credentials_unusable", attempt=attempt.reference)
     handle = Handle(attempt.reference, attempt.checkout_id)
@@ -98,10 +112,26 @@ def check_of(attempt: PaymentAttempt, *, token: str = "") -> Check:
         settings.provider_timeout_s,
         CheckoutRequest.from_json(attempt.request) if is_unanswered else None,
         is_failing=attempt.provider_account.failing_since is not None,
+        provider=attempt.provider_account.provider,
+        order=order,
+        order_id=attempt.order_id,
+        was_paid=attempt.state is AttemptState.SUCCEEDED,
     )
 
 
-def take_due(*, limit: int, rooms: Mapping[int, int]) -> list[Check]:
+def count_due(provider: str | None = None) -> dict[str, int]:
+    """Count what is due at each provider that has some, or at one."""
+    query = (
+        select(ProviderAccount.provider, func.count().label("due"))
+        .join(PaymentAttempt, PaymentAttempt.provider_account_id == ProviderAccount.id)
+        .where(*_is_due(provider))
+        .group_by(ProviderAccount.provider)
+    )
+    with transaction():
+        return {row.provider: row.due for row in db.session.execute(query)}
+
+
+def take_due(*, limit: int, rooms: Mapping[int, int], provider: str | None = None) -> list[Check]:
     """Lease what is due, taking turns between the accounts.
 
     The places are counted over a snapshot, and what was leased since is passed over: a turn may
@@ -110,12 +140,9 @@ def take_due(*, limit: int, rooms: Mapping[int, int]) -> list[Check]:
     Args:
         limit: how many at most.
         rooms: how many at most of an account; of one that is not named, `check_per_account`.
+        provider: only what is there.
     """
-    is_due = (
-        _is_free(),
-        PaymentAttempt.next_check_at <= func.now(),
-        PaymentAttempt.watch_until > func.now(),
-    )
+    is_due = _is_due(provider)
     account: InstrumentedAttribute[int] = PaymentAttempt.provider_account_id
     most = settings.check_per_account
     # What somebody waits for comes first, however late the others are.
@@ -210,6 +237,35 @@ def pull_forward(reference: str) -> bool:
     return pulled is not None
 
 
+def ask_for(references: Collection[str]) -> None:
+    """Make attempts due now, in this transaction, whatever their clocks say: a person asks."""
+    db.session.execute(
+        update(PaymentAttempt)
+        .where(PaymentAttempt.reference.in_(references), PaymentAttempt.watch_until > func.now())
+        .values(next_check_at=func.now(), asked_at=func.now())
+        .execution_options(synchronize_session=False)
+    )
+
+
+def pull_all_forward(provider: str) -> int:
+    """Make every attempt at a provider that could still be paid due now; return how many it was."""
+    accounts_there = select(ProviderAccount.id).where(ProviderAccount.provider == provider)
+    with transaction():
+        pulled = db.session.scalars(
+            update(PaymentAttempt)
+            .where(
+                PaymentAttempt.provider_account_id.in_(accounts_there),
+                PaymentAttempt.state.in_(MAY_HOLD_MONEY),
+                PaymentAttempt.watch_until > func.now(),
+                _is_free(),
+            )
+            .values(next_check_at=func.now(), asked_at=func.now())
+            .returning(PaymentAttempt.id)
+            .execution_options(synchronize_session=False)
+        ).all()
+    return len(pulled)
+
+
 def postpone_others(check: Check, *, seconds: float, count: int) -> None:
     """Let an account rest: none of its other attempts is due before so many seconds have passed.
 
@@ -252,6 +308,18 @@ def _is_free() -> ColumnElement[bool]:
     )
 
 
+def _is_due(provider: str | None) -> list[ColumnElement[bool]]:
+    is_due = [
+        _is_free(),
+        PaymentAttempt.next_check_at <= func.now(),
+        PaymentAttempt.watch_until > func.now(),
+    ]
+    if provider is not None:
+        accounts_there = select(ProviderAccount.id).where(ProviderAccount.provider == provider)
+        is_due.append(PaymentAttempt.provider_account_id.in_(accounts_there))
+    return is_due
+
+
 def _lease(ids: Select[int]) -> list[Check]:
     """Take attempts for ourselves, and move their clocks: a row that fails cannot come first again.
 
@@ -273,7 +341,11 @@ def _lease(ids: Select[int]) -> list[Check]:
             .returning(PaymentAttempt)
             .execution_options(populate_existing=True, synchronize_session=False)
         ).all()
-    return [check_of(attempt, token=token) for attempt in leased]
+        query = select(PaymentLink.id, PaymentLink.reference).where(
+            PaymentLink.id.in_({attempt.link_id for attempt in leased})
+        )
+        orders = {row.id: row.reference for row in db.session.execute(query)} if leased else {}
+        return [check_of(attempt, token=token, order=orders[attempt.link_id]) for attempt in leased]
 
 
 def _word(read: Read) -> str:

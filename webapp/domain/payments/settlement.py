@@ -12,20 +12,15 @@ from webapp.core.states import (
     SessionState,
 )
 from webapp.domain.messages import alerts, attention
-from webapp.domain.payments import attempts, captures, closing
+from webapp.domain.payments import attempts, captures, closing, reversals
 from webapp.domain.transaction import transaction
 from webapp.domain.transitions import transition
 from webapp.extensions import db
 from webapp.models import PaymentAttempt, ProviderAccount
-from webapp.providers.base import Observation, ProviderState
+from webapp.providers.base import STILL_PAYABLE, Observation, ProviderState, Recovery
+from webapp.providers.registry import ADAPTERS
 
 logger = structlog.get_logger(__name__)
-
-
-# A checkout of which the provider says this can be paid from now on.
-_STILL_PAYABLE = frozenset(
-    {ProviderState.OPEN, ProviderState.PROCESSING, ProviderState.ATTEMPT_FAILED}
-)
 
 
 class Outcome(StrEnum):
@@ -151,8 +146,9 @@ def _settle(attempt: PaymentAttempt, observation: Observation, actor: str) -> Ou
         attempts.adopt_checkout(
             attempt, observation.checkout_id, observation.checkout_url, actor=actor
         )
-        if observation.state in _STILL_PAYABLE:
-            attempts.revive(attempt, actor=actor)
+        attempt.order_id = attempt.order_id or observation.order_id
+        if observation.state in STILL_PAYABLE:
+            _take_up(attempt, actor)
     match observation.state:
         case ProviderState.OPEN | ProviderState.PROCESSING:
             return Outcome.OPENED if was_unknown else Outcome.NOTHING_NEW
@@ -173,6 +169,15 @@ def _settle(attempt: PaymentAttempt, observation: Observation, actor: str) -> Ou
             return _book(attempt, observation, actor)
 
 
+def _take_up(attempt: PaymentAttempt, actor: str) -> None:
+    """Go on with a checkout whose making was not answered, where somebody can be sent there."""
+    limits = ADAPTERS[attempt.provider_account.provider].CAPABILITIES
+    if limits.recovery is Recovery.WATCH_ONLY:
+        attempts.note_unreachable(attempt, actor=actor)
+    else:
+        attempts.revive(attempt, actor=actor)
+
+
 def _end(attempt: PaymentAttempt, to: AttemptState, actor: str, reason: str | None) -> Outcome:
     """End an attempt unpaid. One that was paid stays so, whatever is said afterwards."""
     if attempt.state not in MAY_HOLD_MONEY:
@@ -188,6 +193,10 @@ def _note_reversal(attempt: PaymentAttempt, observation: Observation, actor: str
     outcome = Outcome.REVERSED
     if observation.payments:
         outcome = _book(attempt, observation, actor, was_reversed=True)
+    if observation.went_back is not None and len(observation.payments) == 1:
+        taken = observation.payments[0].reference
+        is_news = reversals.weigh(attempt, taken, observation.went_back, actor=actor)
+        return Outcome.REVERSED if is_news else outcome
     is_news = attention.raise_item(
         attempt.link,
         "reversed",

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Final
 
 import structlog
@@ -12,6 +12,8 @@ from webapp.core.errors import NotFoundError
 from webapp.domain.budget import Budget
 from webapp.domain.payments import attempts, breakers, cadence, check_leases, settlement
 from webapp.domain.payments.check_leases import Check
+from webapp.domain.payments.conclusions import Conclusion, Summary
+from webapp.domain.payments.narration import Narrator
 from webapp.domain.payments.outside import Calls
 from webapp.domain.payments.settlement import Outcome
 from webapp.domain.transaction import step_outside
@@ -30,6 +32,8 @@ _LOOK_AGAIN_S: Final = 0.5
 # given up so many seconds after it.
 PATIENCE_S: Final = 3.0
 
+Told = Callable[[Conclusion], None]
+
 GIVEN_UP: Final = Unreadable("no end in sight", is_silent=True)
 
 # After so many calls in a row without an answer, of one attempt or of several in a run, the others
@@ -37,69 +41,39 @@ GIVEN_UP: Final = Unreadable("no end in sight", is_silent=True)
 _SILENT_IN_A_ROW: Final = 3
 
 
-@dataclass(frozen=True)
-class Conclusion:
-    """What was read of one attempt, and what it changed; None where nothing could be settled."""
-
-    reference: str
-    read: Read
-    outcome: Outcome | None
-
-
-@dataclass
-class Summary:
-    """What one cycle found. `errors` counts what was unreadable or needs a person."""
-
-    verified: int = 0
-    failed: int = 0
-    pending: int = 0
-    errors: int = 0
-
-    @property
-    def total(self) -> int:
-        """How many attempts were read."""
-        return self.verified + self.failed + self.pending + self.errors
-
-    def count(self, conclusion: Conclusion) -> None:
-        """Add one conclusion."""
-        read, outcome = conclusion.read, conclusion.outcome
-        if isinstance(read, Unreadable) or outcome in _FOR_A_PERSON:
-            self.errors += 1
-        elif not isinstance(read, Found):
-            self.pending += 1
-        elif read.observation.payments:
-            self.verified += 1
-        elif outcome is Outcome.ENDED:
-            self.failed += 1
-        else:
-            self.pending += 1
-
-
-_FOR_A_PERSON = frozenset({Outcome.HELD, Outcome.SURPLUS, Outcome.FOREIGN, Outcome.REVERSED})
-
-Told = Callable[[Conclusion], None]
-
-
-def run_due(budget: Budget, *, actor: str = ACTOR, told: Told | None = None) -> Summary:
+def run_due(
+    budget: Budget,
+    *,
+    actor: str = ACTOR,
+    provider: str | None = None,
+    told: Told | None = None,
+    narrator: Narrator | None = None,
+) -> Summary:
     """Read every attempt that is due, many side by side, and settle each by itself.
 
     Args:
         budget: how many, and how long new ones are taken on.
         actor: who asks, for the audit trail.
+        provider: only those at this one.
         told: is called with each conclusion as it is reached.
+        narrator: says what happens; by itself one that only writes the log.
     """
     summary = Summary()
     health = _Health()
+    narrator = narrator or Narrator()
+    narrator.begin(check_leases.count_due(provider))
     with Calls[Check, Read]() as calls:
         while True:
             if not budget.is_spent and calls.room > 0:
                 rooms = calls.rooms | dict.fromkeys(health.resting, 0)
                 limit = min(calls.room, budget.rows)
-                for check in check_leases.take_due(limit=limit, rooms=rooms):
+                for check in check_leases.take_due(limit=limit, rooms=rooms, provider=provider):
                     budget.rows -= 1
+                    narrator.call(check)
                     within_s = check.timeout_s + PATIENCE_S
                     calls.start(check.account_id, check, check.read, within_s=within_s)
             if calls.is_idle:
+                narrator.end(summary)
                 return summary
             for check, answer in calls.ended(wait_s=_LOOK_AGAIN_S):
                 read = answer if answer is not None else GIVEN_UP
@@ -107,12 +81,25 @@ def run_due(budget: Budget, *, actor: str = ACTOR, told: Told | None = None) -> 
                 count = check_leases.give_back(check, conclusion.read)
                 health.note(check, read, count)
                 summary.count(conclusion)
+                narrator.conclude(check, conclusion)
                 if told is not None:
                     told(conclusion)
 
 
-def run_one(reference: str, *, actor: str) -> Conclusion | None:
+def run_one(
+    reference: str,
+    *,
+    actor: str,
+    within_s: float | None = None,
+    narrator: Narrator | None = None,
+) -> Conclusion | None:
     """Read one attempt now, whatever its clock says.
+
+    Args:
+        reference: the attempt's.
+        actor: who asks, for the audit trail.
+        within_s: for so long at most, in seconds; somebody waits.
+        narrator: says what happens.
 
     Returns:
         What came of it, or None when somebody else is reading it at this moment.
@@ -121,10 +108,15 @@ def run_one(reference: str, *, actor: str) -> Conclusion | None:
         NotFoundError: there is no such attempt.
     """
     check = check_leases.take(reference)
+    narrator = narrator or Narrator()
     if check is not None:
+        if within_s is not None:
+            check = replace(check, timeout_s=min(check.timeout_s, within_s))
+        narrator.call(check)
         step_outside()
         conclusion = conclude(check, check.read(), actor=actor)
         check_leases.give_back(check, conclusion.read)
+        narrator.conclude(check, conclusion)
         if check.is_failing and not isinstance(conclusion.read, Unreadable):
             breakers.heal(check.account_id)
         return conclusion

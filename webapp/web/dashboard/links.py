@@ -8,6 +8,7 @@ from webapp.domain.desk import dossiers
 from webapp.domain.payments import links
 from webapp.extensions import settings
 from webapp.web.dashboard import desk
+from webapp.web.dashboard.forms import DeskForm
 from webapp.web.dashboard.panels import LinkPanel
 
 blueprint = desk.blueprint("desk_links")
@@ -58,6 +59,8 @@ def page(reference: str, *, refusal: str | None = None) -> str:
         etag=f'"{desk.tag(panel)}"',
         poll_after=f"{_poll_after(panel):g}",
         refusal=refusal,
+        is_asked="asked" in request.args,
+        form=DeskForm(),
     )
 
 

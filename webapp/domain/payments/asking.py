@@ -1,0 +1,124 @@
+"""Asking by hand: somebody wants to know now whether an order was paid."""
+
+import time
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import func, or_, select
+
+from webapp import jobs
+from webapp.core.errors import NotFoundError
+from webapp.core.public_status import LINK_STATUS
+from webapp.core.states import LinkState
+from webapp.domain import paced
+from webapp.domain.payments import check_leases, verification
+from webapp.domain.transaction import step_outside, transaction
+from webapp.extensions import db, settings
+from webapp.models import Capture, Merchant, PaymentAttempt, PaymentLink
+from webapp.providers.base import Unreadable
+
+# A double click is one wish.
+_BUTTON_EVERY_S: Final = 5
+
+_WAITING: Final = "The provider has not answered yet: it is asked again by itself"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """How an order stands. `is_verified`: its provider said so, and not only that nobody asked."""
+
+    link: PaymentLink
+    is_verified: bool
+    # Somebody is still to answer: ask again in some seconds.
+    is_pending: bool
+    message: str
+
+
+def now(merchant: Merchant, name: str, *, actor: str) -> Answer:
+    """Ask the provider about an order, settle what it says, and return how the order stands.
+
+    Args:
+        merchant: whose it is.
+        name: its reference or code, an attempt's reference, or what the provider calls its
+            checkout, order or payment.
+        actor: who asks, for the audit trail.
+
+    Raises:
+        NotFoundError: the merchant has no such order.
+        TooOftenError: it was asked for too often within a minute.
+    """
+    link_id, references = _watched(merchant, name)
+    paced.count(f"verify:{link_id}", most=settings.verify_per_minute, within_s=60)
+    ends_at = time.monotonic() + settings.verify_within_s
+    is_pending, is_read = False, False
+    for reference in references:
+        left_s = ends_at - time.monotonic()
+        conclusion = None
+        if left_s > 0:
+            step_outside()
+            conclusion = verification.run_one(reference, actor=actor, within_s=left_s)
+        if conclusion is None or isinstance(conclusion.read, Unreadable):
+            is_pending = True
+        else:
+            is_read = True
+    query = select(PaymentLink).where(PaymentLink.id == link_id)
+    link = db.session.scalars(query.execution_options(populate_existing=True)).one()
+    is_pending = is_pending and link.state in {LinkState.OPEN, LinkState.EXPIRED}
+    return Answer(
+        link,
+        is_verified=is_read and not is_pending,
+        is_pending=is_pending,
+        message=_WAITING if is_pending else LINK_STATUS[link.state].sentence,
+    )
+
+
+def soon(merchant: Merchant, name: str) -> None:
+    """Ask the provider about an order in the background, before all that is only due.
+
+    Raises:
+        NotFoundError: the merchant has no such order, or nothing of it is watched any more.
+        TooOftenError: it was asked for moments ago, or too often within a minute.
+    """
+    link_id, references = _watched(merchant, name)
+    if not references:
+        raise NotFoundError("no payment of this order is watched any more")
+    paced.count(f"verify-button:{link_id}", most=1, within_s=_BUTTON_EVERY_S)
+    paced.count(f"verify:{link_id}", most=settings.verify_per_minute, within_s=60)
+    with transaction() as after_commit:
+        check_leases.ask_for(references)
+        after_commit(jobs.kick, jobs.JobName.VERIFICATION)
+
+
+def _watched(merchant: Merchant, name: str) -> tuple[int, list[str]]:
+    """Return the order that a name means, and which of its attempts can be read, newest first."""
+    attempt = db.session.execute(
+        select(PaymentAttempt.link_id, PaymentAttempt.id)
+        .join(PaymentLink, PaymentLink.id == PaymentAttempt.link_id)
+        .where(
+            PaymentLink.merchant_id == merchant.id,
+            or_(
+                PaymentAttempt.reference == name,
+                PaymentAttempt.checkout_id == name,
+                PaymentAttempt.order_id == name,
+                PaymentAttempt.id.in_(
+                    select(Capture.attempt_id).where(Capture.payment_reference == name)
+                ),
+            ),
+        )
+        .order_by(PaymentAttempt.id.desc())
+        .limit(1)
+    ).one_or_none()
+    link_id = attempt.link_id if attempt is not None else None
+    if link_id is None:
+        query = select(PaymentLink.id).where(
+            PaymentLink.merchant_id == merchant.id, PaymentLink.goes_by(name)
+        )
+        link_id = db.session.scalar(query)
+    if link_id is None:
+        raise NotFoundError("there is no such order")
+    watched = select(PaymentAttempt.reference).where(
+        PaymentAttempt.link_id == link_id, PaymentAttempt.watch_until > func.now()
+    )
+    if attempt is not None:
+        watched = watched.where(PaymentAttempt.id == attempt.id)
+    return link_id, list(db.session.scalars(watched.order_by(PaymentAttempt.id.desc())))
