@@ -16,6 +16,7 @@ from webapp.domain.transaction import transaction
 from webapp.extensions import db
 from webapp.models import PaymentAttempt, PaymentLink, ProviderAccount
 from webapp.providers import http
+from webapp.providers.connection import Connection
 
 
 class AtFake:
@@ -25,6 +26,11 @@ class AtFake:
         self._make = make
         self.account = account
         self.money = money
+
+    @property
+    def connection(self) -> Connection:
+        """The way to the fake, past all rules."""
+        return accounts.connection(self.account)
 
     def link(self) -> PaymentLink:
         """Make an OPEN link over what the account takes."""

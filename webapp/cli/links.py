@@ -12,7 +12,7 @@ from webapp.core.errors import InvalidInputError
 from webapp.core.money import Money
 from webapp.core.public_status import LINK_STATUS
 from webapp.domain.desk import merchants
-from webapp.domain.payments import links, trails
+from webapp.domain.payments import given, links, trails
 from webapp.domain.tickets import events
 from webapp.models import PaymentLink
 
@@ -89,6 +89,20 @@ def cancel(*, slug: str, name: str) -> None:
     _tell(link)
     if link.closing_for is not None:
         click.echo("Canceling: a payment could be on its way, a worker closes it first.")
+
+
+@group.command("adopt")
+@_merchant
+@click.argument("name")
+@click.option("--checkout-id", required=True, help="The provider's name for the checkout.")
+@click.option("--order-id", help="The provider's name for the order behind it.")
+@refusing
+def adopt(*, slug: str, name: str, checkout_id: str, order_id: str | None) -> None:
+    """Watch a checkout that was made elsewhere, at a billing service, as this link's payment."""
+    attempt = given.adopt(
+        merchants.get(slug), name, checkout_id=checkout_id, order_id=order_id, actor=ACTOR
+    )
+    click.echo(f"{attempt.reference} watches {checkout_id}")
 
 
 @group.command("show")

@@ -97,6 +97,12 @@ class PaymentAttempt(Base):
         return Money(self.amount_minor, self.currency)
 
     @property
+    def name_there(self) -> str:
+        """What the provider calls it: our reference, or another one where it was made elsewhere."""
+        name: str = self.request["reference"]
+        return name
+
+    @property
     def trail(self) -> PaymentLink:
         """The link whose audit trail tells of this row."""
         return self.link

@@ -22,7 +22,7 @@ from webapp.core.states import (
     SessionState,
 )
 from webapp.domain.messages import attention
-from webapp.domain.payments import accounts
+from webapp.domain.payments import accounts, ends
 from webapp.domain.transaction import database_now, lock, lock_all, require_locked, transaction
 from webapp.domain.transitions import record, transition
 from webapp.extensions import db, settings
@@ -57,6 +57,7 @@ def begin(link: PaymentLink, session: PaymentSession, *, actor: str) -> PaymentA
             raise PaymentInFlightError("a payment for this link is on its way")
         before.is_current = False
         db.session.flush()  # the one current attempt is a unique index: first the old one goes
+    ends.extend(link)
     attempt = PaymentAttempt(
         link=link,
         session=session,

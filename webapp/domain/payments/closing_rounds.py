@@ -21,7 +21,7 @@ from sqlalchemy import func, select
 from webapp.core import clock, references
 from webapp.core.states import MAY_HOLD_MONEY, AttemptState, LinkState
 from webapp.domain.budget import Budget
-from webapp.domain.payments import attempts, check_leases, closing
+from webapp.domain.payments import attempts, check_leases, closing, ends
 from webapp.domain.payments.check_leases import Check
 from webapp.domain.payments.outside import Calls
 from webapp.domain.payments.verification import GIVEN_UP, PATIENCE_S, conclude
@@ -287,6 +287,8 @@ def _take_the_edge(link: PaymentLink) -> None:
     transition(link, ended, actor=ACTOR)
     capacity.release(link)
     link.ended_at = clock.now()
+    if reason == closing.EXPIRY:
+        ends.tell(link)
 
 
 def _retry_or_lift(link: PaymentLink) -> None:

@@ -4,7 +4,7 @@ import contextlib
 import re
 import uuid
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import ColumnElement, func, or_, select
 
@@ -19,7 +19,7 @@ from webapp.core.errors import (
 )
 from webapp.core.money import Money
 from webapp.core.states import AccountState, LinkState
-from webapp.domain.payments import accounts, closing, limits
+from webapp.domain.payments import accounts, closing, ends, limits
 from webapp.domain.tickets import capacity
 from webapp.domain.transaction import adopt, lock, transaction
 from webapp.domain.transitions import record, transition
@@ -29,7 +29,6 @@ from webapp.models import Event, Merchant, PaymentLink
 MAX_TITLE = 200
 MAX_NAME = 120
 MAX_TICKETS = 20
-MAX_LIFE = timedelta(days=366)
 
 # It becomes part of every ticket's serial number and signed code, which take nothing else.
 _REFERENCE = re.compile(r"[A-Za-z0-9-]{1,32}")
@@ -48,6 +47,8 @@ class Order:
     expires_at: datetime | None = None
     event: Event | None = None
     ticket_count: int = 0
+    # Where it is made: "desk", or "shop" for a buyer on an event's page.
+    source: str = "desk"
 
 
 @dataclass(frozen=True)
@@ -94,8 +95,8 @@ def write(
         reference: the order's own, if there is one.
         form: what it was made with, which makes no second one.
     """
-    expires_at = order.expires_at or clock.now() + timedelta(hours=settings.link_life_h)
-    _check_expiry(expires_at)
+    expires_at = order.expires_at or ends.first(order.source)
+    ends.check(expires_at)
     order.money.checked_for_a_link()
     if not 0 <= order.ticket_count <= MAX_TICKETS:
         raise InvalidInputError("tickets", f"must be 0 to {MAX_TICKETS}")
@@ -103,13 +104,14 @@ def write(
         raise NotFoundError("there is no such event")
     if reference is not None:
         _check_reference(reference)
-    expires_at = _before(order.event, expires_at)
+    expires_at = ends.before(order.event, expires_at)
     link = PaymentLink(
         merchant_id=merchant.id,
         provider_account_id=accounts.active(merchant).id,
         event_id=order.event.id if order.event else None,
         form_id=form.id if form else None,
         form_digest=form.digest if form else None,
+        source=order.source,
         title=text.one_line("title", order.title, MAX_TITLE),
         amount_minor=order.money.minor,
         currency=order.money.currency,
@@ -163,8 +165,8 @@ def put_up(link: PaymentLink, *, actor: str) -> None:
     if account.state is not AccountState.ACTIVE:
         raise AccountNotConnectedError("the link's account takes no new payments")
     limits.check(account, link.money)
-    _check_expiry(link.expires_at)
-    link.expires_at = _before(link.event, link.expires_at)
+    ends.check(link.expires_at)
+    link.expires_at = ends.before(link.event, link.expires_at)
     transition(link, LinkState.OPEN, actor=actor)
     if not capacity.reserve(link):
         raise NoRoomError("the event has too few places left")
@@ -240,21 +242,6 @@ def _check_reference(reference: str) -> None:
     known = select(PaymentLink.id).where(PaymentLink.reference == reference)
     if db.session.scalar(known) is not None:
         raise InvalidInputError("reference", f"{reference!r} is taken")
-
-
-def _check_expiry(expires_at: datetime) -> None:
-    if expires_at <= clock.now():
-        raise InvalidInputError("expires_at", "must be in the future")
-    if expires_at > clock.now() + MAX_LIFE:
-        raise InvalidInputError("expires_at", f"must be within {MAX_LIFE.days} days")
-
-
-def _before(event: Event | None, expires_at: datetime) -> datetime:
-    if event is None:
-        return expires_at
-    if event.starts_at <= clock.now():
-        raise InvalidInputError("event", "has begun already")
-    return min(expires_at, event.starts_at)
 
 
 def named(merchant: Merchant, name: str) -> tuple[ColumnElement[bool], ...]:

@@ -77,7 +77,7 @@ def _says_nothing_new(reference: str, observation: Observation) -> bool:
         return False
     row = db.session.execute(
         select(
-            PaymentAttempt.reference,
+            PaymentAttempt.request["reference"].astext.label("name_there"),
             PaymentAttempt.state,
             PaymentAttempt.checkout_id,
             ProviderAccount.external_account,
@@ -88,7 +88,7 @@ def _says_nothing_new(reference: str, observation: Observation) -> bool:
     ).one_or_none()
     if row is None:
         raise NotFoundError(f"there is no attempt {reference}")
-    ours = (row.reference, row.checkout_id, row.external_account, row.is_live)
+    ours = (row.name_there, row.checkout_id, row.external_account, row.is_live)
     theirs = (
         observation.reference,
         observation.checkout_id,
@@ -101,7 +101,7 @@ def _says_nothing_new(reference: str, observation: Observation) -> bool:
 def _is_foreign(attempt: PaymentAttempt, observation: Observation) -> bool:
     account = attempt.provider_account
     return (
-        observation.reference != attempt.reference
+        observation.reference != attempt.name_there
         or observation.account != account.external_account
         or observation.is_live != account.is_live
         or attempt.checkout_id not in {None, observation.checkout_id}
