@@ -164,9 +164,9 @@ def put_up(link: PaymentLink, *, actor: str) -> None:
     account = link.provider_account
     if account.state is not AccountState.ACTIVE:
         raise AccountNotConnectedError("the link's account takes no new payments")
-    limits.check(account, link.money)
     ends.check(link.expires_at)
     link.expires_at = ends.before(link.event, link.expires_at)
+    limits.check(account, link.money, link.expires_at)
     transition(link, LinkState.OPEN, actor=actor)
     if not capacity.reserve(link):
         raise NoRoomError("the event has too few places left")
