@@ -9,8 +9,8 @@ READY := dev/python -m dev.bootstrap
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-14s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-run: ## Run everything on http://127.0.0.1:8000; another port: make run PORT=8100
-	@exec $(READY) python -m dev.supervise '$(PORT)'
+run: ## Run everything on http://127.0.0.1:8000; PORT=8100 or PROVIDER=sumup change that
+	@exec $(READY) python -m dev.supervise '$(PORT)' '$(PROVIDER)'
 
 test: ## Run the tests; some of them: make test T=tests/unit, or any words for pytest
 	@exec $(READY) python -m dev.run_tests $(T)
@@ -42,6 +42,7 @@ drill: ## Run the longest tests, then pay under crashes of everything and count 
 
 docs: ## Write the generated parts of docs/, and take the pictures of every page
 	@$(READY) python -m dev.docs
+	@$(READY) python -m dev.switches
 	@exec $(READY) python -m dev.screenshots
 
 requirements: ## Compile pyproject.toml to requirements.txt and requirements-dev.txt

@@ -5,14 +5,17 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from bench import journey, results, settle
+from bench import expiry, journey, notices, results, settle, verify
 from bench.results import Result
 from dev.signals import stopped_by_signals
 from webapp import logs
 
 GROUPS: Final[dict[str, Callable[[], Sequence[Result]]]] = {
+    "expiry": expiry.measure,
     "journey": journey.measure,
+    "notices": notices.measure,
     "settle": settle.measure,
+    "verify": verify.measure,
 }
 
 

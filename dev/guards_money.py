@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from dev.guards_refunds import MONEY_GOES_BACK_ONCE
 from dev.guards_shape import Guard
 
 _PAYMENTS: Final = "webapp/domain/payments"
@@ -243,8 +244,8 @@ NOTHING_EXPIRED_AWAY: Final = (
         law=4,
         what="an end only when no checkout can be paid any more",
         file=f"{_PAYMENTS}/closing_rounds.py",
-        old="elif is_readable and not link.may_hold_money:",
-        new="elif is_readable:",
+        old="if is_readable and not link.may_hold_money:",
+        new="if is_readable:",
         test="tests/domain/test_closing_at_bank.py"
         "::test_an_overdue_link_waits_while_its_checkout_cannot_be_closed",
     ),
@@ -252,8 +253,8 @@ NOTHING_EXPIRED_AWAY: Final = (
         law=4,
         what="an end only when every watched attempt was read",
         file=f"{_PAYMENTS}/closing_rounds.py",
-        old="elif is_readable and not link.may_hold_money:",
-        new="elif not link.may_hold_money:",
+        old="if is_readable and not link.may_hold_money:",
+        new="if not link.may_hold_money:",
         test="tests/domain/test_closing_at_bank.py"
         "::test_a_link_waits_until_every_watched_attempt_was_read",
     ),
@@ -277,4 +278,10 @@ NOTHING_EXPIRED_AWAY: Final = (
     ),
 )
 
-MONEY: Final = (*ONE_DOOR, *TRUTH_FROM_A_READ, *MONEY_ENDS, *NOTHING_EXPIRED_AWAY)
+MONEY: Final = (
+    *ONE_DOOR,
+    *TRUTH_FROM_A_READ,
+    *MONEY_ENDS,
+    *MONEY_GOES_BACK_ONCE,
+    *NOTHING_EXPIRED_AWAY,
+)

@@ -60,10 +60,19 @@ FAILING_ROWS: Final = (
         law=9,
         what="the clock of an email, moved before it is composed",
         file="webapp/domain/messages/emails.py",
-        old="        message.due_at = now + endings.wait(message.tries)\n",
+        old="        message.due_at = now + wait(message.tries)\n",
         new="",
         test="tests/domain/test_emails.py"
         "::test_a_message_that_cannot_be_composed_moves_only_its_own_clock",
+    ),
+    Guard(
+        law=9,
+        what="an alert's mail whose next time is set before it is tried",
+        file="webapp/domain/messages/alert_mails.py",
+        old="        due.due_at = now + wait(due.tries)\n",
+        new="",
+        test="tests/domain/test_alert_mails.py"
+        "::test_a_mail_that_fails_by_itself_waits_longer_each_time_and_is_given_up",
     ),
     Guard(
         law=9,

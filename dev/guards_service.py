@@ -116,6 +116,14 @@ NO_CALL_UNDER_LOCK: Final = (
         new="            return _FAREWELL_S\n",
         test="tests/unit/test_mail_smtp.py::test_after_the_deadline_nothing_is_begun",
     ),
+    Guard(
+        law=6,
+        what="the lease under which one worker renews a token, in place of a lock",
+        file=f"{_PAYMENTS}/tokens.py",
+        old=".where(*where, ProviderAccount.consent_lost_at.is_(None), _is_free())",
+        new=".where(*where, ProviderAccount.consent_lost_at.is_(None))",
+        test="tests/domain/test_tokens.py::test_while_one_renews_a_token_nobody_else_does",
+    ),
 )
 
 LOCKS_AND_LEASES: Final = (

@@ -25,12 +25,7 @@ LAWS: Final[Mapping[int, str]] = MappingProxyType(
 )
 
 # What these laws say about things that do not exist yet.
-WAITING: Final[Mapping[int, str]] = MappingProxyType(
-    {
-        3: "refunds",
-        6: "refreshing a provider's token",
-    }
-)
+WAITING: Final[Mapping[int, str]] = MappingProxyType({})
 
 
 @dataclass(frozen=True)

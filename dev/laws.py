@@ -80,8 +80,9 @@ def main(words: Sequence[str]) -> int:
             return 1
         proved = _show(tree, guards, ready)
     waiting = "; ".join(f"law {law}, {what}" for law, what in WAITING.items())
-    print(f"\nStill without a guard, because it is not built yet: {waiting}.")
-    print(f"{proved} of {len(guards)} guards are proved.")
+    if waiting:
+        print(f"\nStill without a guard, because it is not built yet: {waiting}.")
+    print(f"\n{proved} of {len(guards)} guards are proved.")
     return 0 if proved == len(guards) else 1
 
 

@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 
 import httpx2
 import psycopg
@@ -22,6 +22,7 @@ from webapp.extensions import db, queue_redis
 from webapp.factory import create_app
 
 SLUG = "demo"
+_PRICE: Final = Money(2500, "EUR")
 
 
 class Office:
@@ -39,13 +40,21 @@ class Office:
             queue_redis.close()
             db.engine.dispose()
 
-    def link(self, number: int, *, tickets: int = 2, life: timedelta | None = None) -> str:
-        """Make an open link of 25.00 and return its code."""
+    def link(
+        self,
+        number: int,
+        *,
+        tickets: int = 2,
+        life: timedelta | None = None,
+        slug: str = SLUG,
+        money: Money = _PRICE,
+    ) -> str:
+        """Make an open link of 25.00, or of other money for another merchant; return its code."""
         with self.app.app_context():
-            merchant = merchants.get(SLUG)
+            merchant = merchants.get(slug)
             order = links.Order(
                 title=f"Order number {number}",
-                money=Money(2500, "EUR"),
+                money=money,
                 buyer_email=f"buyer-{number}@buyers.example",
                 ticket_count=tickets,
                 expires_at=clock.now() + life if life else None,

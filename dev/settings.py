@@ -50,6 +50,7 @@ def application(
         "BASE_URL": f"http://127.0.0.1:{port}",
         "MAIL_URL": (folder / "mail").absolute().as_uri(),
         "MAIL_FROM": "Tillgate <tickets@tillgate.example>",
+        "ALERT_EMAIL": "operator@tillgate.example",
         "SANDBOX_ENABLED": "1",
         "SANDBOX_URL": f"http://127.0.0.1:{bank_port}",
         "SANDBOX_STORE": str(folder / "sandbox.db"),

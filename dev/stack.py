@@ -1,5 +1,7 @@
-"""The whole application with its services, in one folder and on two ports of the loopback."""
+"""The whole application with its services, in one folder and on ports of the loopback."""
 
+import json
+import re
 import shutil
 import subprocess
 import sys
@@ -10,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Final, Literal, Self
 
-from dev import settings
+from dev import fakes, settings
 from dev.paths import ROOT, environment
 from dev.ports import answers, free_ports
 from dev.postgres import Postgres
@@ -31,7 +33,8 @@ class Stack:
     removed at the end. Without ports the kernel chooses them. `changes` are settings that differ
     from those of development; a DATABASE_URL or REDIS_URL among them takes the place of the
     embedded PostgreSQL or Redis. `demo` is what `flask seed` makes. `held`: see `Processes`. `step`
-    is told what is being done.
+    is told what is being done. Among the programs may be providers: their fakes run on the
+    ports after that of the bank, and each has a demo merchant of its own.
     """
 
     def __init__(
@@ -50,11 +53,13 @@ class Stack:
         self.folder = folder or Path(tempfile.mkdtemp(prefix="stack-"))
         if folder is None:
             self._opened.callback(shutil.rmtree, self.folder, ignore_errors=True)
-        self.port, self.bank_port = ports or free_ports(2)
+        self._programs = tuple(programs)
+        providers = [name for name in self._programs if name in fakes.PROVIDERS]
+        self.port, self.bank_port, *fake_ports = ports or free_ports(2 + len(providers))
+        self.fake_ports = dict(zip(providers, fake_ports, strict=True))
         self.processes = Processes(self.folder / "log", is_echoed=is_echoed, held=held)
         self.seeded = ""
         self._changes = dict(changes or {})
-        self._programs = tuple(programs)
         self._demo = demo
         self._step = step
         run = self.folder / "run"
@@ -97,15 +102,42 @@ class Stack:
         return self.processes.run_once(command, self.environment, name="flask")
 
     def wait_until_ready(self, name: str) -> None:
-        """Wait until the web or the bank answers.
+        """Wait until the web, the bank or a fake provider answers.
 
         Raises:
             CommandError: it does not within a minute, or it was given up.
         """
-        port, path = {"web": (self.port, "/api/health"), "bank": (self.bank_port, "/health")}[name]
+        places = {"web": (self.port, "/api/health"), "bank": (self.bank_port, "/health")}
+        places |= {name: (port, "/_control") for name, port in self.fake_ports.items()}
+        port, path = places[name]
         self.processes.wait_until(lambda: answers(port, path), name, within_s=_READY_S)
 
     def _start(self) -> None:
+        self._start_services()
+        if "bank" in self._programs:  # it needs no database and comes up meanwhile
+            self._run([sys.executable, "-m", "webapp.sandbox"], name="bank")
+        for name, port in self.fake_ports.items():
+            words = ["-m", "tests.fakes", name, "--port", str(port), "--key", fakes.KEY]
+            self._run([sys.executable, *words], name=name)
+        with self._step("Migrations"):
+            self._flask_or_stop("db", "upgrade")
+        for name, line in procfile().items():
+            if name in self._programs:
+                # What production runs, but reachable from this machine only.
+                local = line.replace("--host 0.0.0.0", "--host 127.0.0.1")
+                self._run(["sh", "-c", f"exec {local}"], name=name)
+        if "bank" in self._programs:
+            with self._step("Sandbox bank"):
+                self.wait_until_ready("bank")
+        if self._demo:
+            with self._step("Demo data"):
+                self._seed()
+        if "web" in self._programs:
+            with self._step("Web"):
+                self.wait_until_ready("web")
+
+    def _start_services(self) -> None:
+        """Start what the application needs, and know its whole environment then."""
         self.folder.mkdir(parents=True, exist_ok=True)
         self.settings = settings.application(
             self.folder,
@@ -121,27 +153,23 @@ class Stack:
             with self._step("Redis"):
                 self.redis.start()
                 self.settings["REDIS_URL"] = self.redis.url
+        for provider, port in self.fake_ports.items():
+            self.settings |= fakes.settings(provider, port)
         self.settings |= self._changes
         self.environment = environment() | self.settings
-        if "bank" in self._programs:  # it needs no database and comes up meanwhile
-            self._run([sys.executable, "-m", "webapp.sandbox"], name="bank")
-        with self._step("Migrations"):
-            self._flask_or_stop("db", "upgrade")
-        for name, line in procfile().items():
-            if name in self._programs:
-                # What production runs, but reachable from this machine only.
-                local = line.replace("--host 0.0.0.0", "--host 127.0.0.1")
-                self._run(["sh", "-c", f"exec {local}"], name=name)
-        if "bank" in self._programs:
-            with self._step("Sandbox bank"):
-                self.wait_until_ready("bank")
-        if self._demo:
-            with self._step("Demo data"):
-                words = [] if self._demo == "examples" else ["--without-examples"]
-                self.seeded = self._flask_or_stop("seed", *words)
-        if "web" in self._programs:
-            with self._step("Web"):
-                self.wait_until_ready("web")
+
+    def _seed(self) -> None:
+        """Make the demo, and connect it to the fakes as merchants connect theirs to providers."""
+        words = [] if self._demo == "examples" else ["--without-examples"]
+        for provider, port in self.fake_ports.items():
+            self.wait_until_ready(provider)
+            file = self.folder / f"{provider}.json"
+            file.write_text(json.dumps(fakes.account(port)))
+            words += ["--account", str(file)]
+        self.seeded = self._flask_or_stop("seed", *words)
+        for provider, port in self.fake_ports.items():
+            (url,) = re.findall(rf"\S+/hooks/{provider}/\S+", self.seeded)
+            fakes.enter_webhook(provider, port, url)
 
     def _flask_or_stop(self, *words: str) -> str:
         done = self.flask(*words)

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO, Final
 
-from dev import paths, ports, runs, settings
+from dev import fakes, paths, ports, runs, settings
 from dev.signals import Stopped, stopped_by_signals
-from dev.stack import Stack
+from dev.stack import PROGRAMS, Stack
 from dev.terminal import CommandError, finish, step
 
 RUN: Final = paths.VAR / "run"
@@ -17,6 +17,8 @@ RUN: Final = paths.VAR / "run"
 SETTINGS: Final = RUN / "settings.json"
 
 _CLEARING_UP_S: Final = 25
+# The two ports after it have to be ports too.
+_HIGHEST: Final = 65533
 
 
 class AlreadyRunningError(CommandError):
@@ -24,18 +26,23 @@ class AlreadyRunningError(CommandError):
 
 
 def main(words: list[str]) -> int:
-    """Run the application on the port that is named, and the sandbox bank on the next one."""
+    """Run the application on the port that is named, and the sandbox bank on the next one.
+
+    A second word names a provider whose fake runs on the port after these.
+    """
     started = time.monotonic()
     port = read_port(words)
+    providers = fakes.read_provider(words[1:])
     paths.check_place()
     with stopped_by_signals(), paths.removed_temporary_folder(), only_one(port) as lock:
-        check_ports(port)
+        check_ports(port, *providers)
         try:
             with Stack(
                 paths.VAR,
-                ports=(port, port + 1),
+                ports=range(port, port + 2 + len(providers)),
                 changes=own_services(),
                 demo="examples",
+                programs=[*PROGRAMS, *providers],
                 is_echoed=True,
                 held=[lock],
                 step=step,
@@ -94,23 +101,25 @@ def read_port(words: list[str]) -> int:
     """Return the port that the command line names, or 8000.
 
     Raises:
-        CommandError: it is no number of a port that has a next one.
+        CommandError: it is no number of a port with two more after it.
     """
     word = words[0] if words else "8000"
-    if word.isascii() and word.isdigit() and 1 <= int(word) <= 65534:
+    if word.isascii() and word.isdigit() and 1 <= int(word) <= _HIGHEST:
         return int(word)
     raise CommandError(
-        f"PORT must be a number from 1 to 65534, not {word!r}: make run PORT=8000, for example."
+        f"PORT must be a number from 1 to {_HIGHEST}, not {word!r}: "
+        "make run PORT=8000, for example."
     )
 
 
-def check_ports(port: int) -> None:
-    """See that the payment page and the sandbox bank can listen.
+def check_ports(port: int, *providers: str) -> None:
+    """See that the payment page, the sandbox bank and the fakes of these providers can listen.
 
     Raises:
         CommandError: they cannot; it names a port where they can.
     """
-    for number, whose in ((port, "the payment page"), (port + 1, "the sandbox bank")):
+    servers = ["the payment page", "the sandbox bank", *(f"the fake {one}" for one in providers)]
+    for number, whose in enumerate(servers, start=port):
         try:
             is_free = ports.is_free(number)
         except PermissionError:
@@ -119,7 +128,11 @@ def check_ports(port: int) -> None:
             ) from None
         if not is_free:
             other = next(
-                (one for one in range(8100, 65000, 100) if all(map(ports.is_free, (one, one + 1)))),
+                (
+                    one
+                    for one in range(8100, 65000, 100)
+                    if all(map(ports.is_free, range(one, one + len(servers))))
+                ),
                 None,
             )
             raise CommandError(
@@ -128,9 +141,10 @@ def check_ports(port: int) -> None:
 
 
 def _show(stack: Stack, seconds: float) -> None:
+    told = [f"\n{fakes.described(name, port)}" for name, port in stack.fake_ports.items()]
     print(
         f"\nTillgate is ready after {seconds:.1f} s: {stack.url}"
-        f"\n  sandbox bank  {stack.bank_url}"
+        f"\n  sandbox bank  {stack.bank_url}{''.join(told)}"
         f"\n  mail          {stack.url}/dev/mail, the files in {stack.folder / 'mail'}"
         f"\n  logs          here, and of PostgreSQL and Redis in {stack.folder / 'log'}"
         f"\n\n{stack.seeded}\n\nCtrl-C stops it.\n",

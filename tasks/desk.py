@@ -2,10 +2,20 @@
 
 import structlog
 
+from webapp.domain.budget import Budget
 from webapp.domain.desk.job_runs import noted
+from webapp.domain.messages import alert_mails
 from webapp.domain.payments import audit as books
+from webapp.extensions import settings
 
 logger = structlog.get_logger(__name__)
+
+
+def alerts() -> None:
+    """Send the alerts that nobody was told yet."""
+    with noted("alerts") as work:
+        summary = alert_mails.send_due(Budget.of(seconds=settings.drain_for_s))
+        work.processed, work.errors = summary.sent, summary.failed
 
 
 def audit() -> None:

@@ -5,8 +5,15 @@ from dataclasses import asdict
 from webapp import jobs
 from webapp.domain.budget import Budget
 from webapp.domain.desk.job_runs import noted
-from webapp.domain.payments import check_leases, sessions
+from webapp.domain.payments import (
+    account_changes,
+    check_leases,
+    refund_rounds,
+    reversal_rounds,
+    sessions,
+)
 from webapp.domain.payments import expiry as overdue
+from webapp.domain.payments import tokens as consented
 from webapp.domain.payments import verification as checks
 from webapp.extensions import settings
 
@@ -40,7 +47,28 @@ def expiry() -> None:
         work.detail = asdict(summary)
 
 
+def refunds() -> None:
+    """Send money back that a person wants sent back, and notice what went back without us."""
+    with noted("refunds") as work:
+        # Buyers wait for this process too, and what is left waits for the next round.
+        seconds = min(settings.drain_for_s, settings.verification_every_s)
+        summary = refund_rounds.run_due(Budget.of(seconds=seconds))
+        looks = reversal_rounds.run_due(Budget.of(seconds=seconds))
+        work.processed = summary.steps + looks
+        work.detail = {"steps": summary.steps, "ended": summary.ended, "looks": looks}
+
+
 def session_cleanup() -> None:
     """End sittings that are over."""
     with noted("session_cleanup") as work:
         work.processed = sessions.expire_due()
+
+
+def tokens() -> None:
+    """Renew access tokens that end soon, and end accounts that nothing is read with any more."""
+    with noted("tokens") as work:
+        summary = consented.renew_due(Budget.of(seconds=settings.drain_for_s))
+        disconnected = account_changes.end_disconnected()
+        work.processed = summary.renewed + disconnected
+        work.errors = summary.failed + summary.lost
+        work.detail = asdict(summary) | {"disconnected": disconnected}

@@ -40,8 +40,11 @@ def every(values: Settings) -> Mapping[JobName, int]:
     return {
         JobName.VERIFICATION: values.verification_every_s,
         JobName.EXPIRY: values.expiry_every_s,
+        JobName.REFUNDS: values.refunds_every_s,
         JobName.TICKET_EMAIL: values.ticket_email_every_s,
         JobName.SESSION_CLEANUP: values.session_cleanup_every_s,
+        JobName.TOKENS: values.tokens_every_s,
+        JobName.ALERTS: values.alerts_every_s,
         JobName.AUDIT: values.audit_every_s,
     }
 

@@ -7,10 +7,19 @@ from flask import Flask, Response, request
 from jinja2 import StrictUndefined
 
 from webapp import extensions, paper, refusals
-from webapp.api import health, problems, provider_notices
+from webapp.api import checkout_sessions, health, payments, problems, provider_notices
 from webapp.config import ROOT, Settings
 from webapp.web import auth, checkout, dev_mail, errors, headers, status, tickets
-from webapp.web.dashboard import acting, links, lists, making
+from webapp.web.dashboard import (
+    accounts,
+    acting,
+    consents,
+    links,
+    lists,
+    making,
+    refunding,
+    verifying,
+)
 from webapp.web.static_files import StaticFiles
 
 # One statement that waits longer for a lock than this gives up with a clear error, so that a web
@@ -29,8 +38,14 @@ _BLUEPRINTS = (
     making.blueprint,
     links.blueprint,
     acting.blueprint,
+    accounts.blueprint,
+    consents.blueprint,
+    refunding.blueprint,
+    verifying.blueprint,
     health.blueprint,
     provider_notices.blueprint,
+    payments.blueprint,
+    checkout_sessions.blueprint,
 )
 
 

@@ -29,8 +29,11 @@ class JobName(StrEnum):
     VERIFICATION = "tasks.payments.verification"
     CHECK = "tasks.payments.check"
     EXPIRY = "tasks.payments.expiry"
+    REFUNDS = "tasks.payments.refunds"
     SESSION_CLEANUP = "tasks.payments.session_cleanup"
+    TOKENS = "tasks.payments.tokens"
     TICKET_EMAIL = "tasks.mail.ticket_email"
+    ALERTS = "tasks.desk.alerts"
     AUDIT = "tasks.desk.audit"
 
 
@@ -39,8 +42,11 @@ QUEUE_OF: Final[Mapping[JobName, QueueName]] = MappingProxyType(
         JobName.VERIFICATION: QueueName.CHECKS,
         JobName.CHECK: QueueName.CHECKS,
         JobName.EXPIRY: QueueName.CHECKS,
+        JobName.REFUNDS: QueueName.CHECKS,
         JobName.SESSION_CLEANUP: QueueName.DESK,
+        JobName.TOKENS: QueueName.DESK,
         JobName.TICKET_EMAIL: QueueName.MAIL,
+        JobName.ALERTS: QueueName.DESK,
         JobName.AUDIT: QueueName.DESK,
     }
 )

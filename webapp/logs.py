@@ -17,7 +17,9 @@ _ADDRESS = re.compile(r"[\w.+-]+@[\w-]+(\.[\w-]+)+")
 # PostgreSQL shows the whole row that it refused.
 _REFUSED_ROW = re.compile(r"DETAIL: .*")
 # A provider's key, a bearer token, the password inside an address.
-_SECRET_VALUES = re.compile(r"(sbk_|sbn_|sk_|rk_|sup_sk_|whsec_|Bearer )\S+|(?<=://)[^/\s:@]*:[^/\s@]+(?=@)")
+_SECRET_VALUES = re.compile(
+    r"(sbk_|sbn_|sk_|rk_|sup_sk_|whsec_|Bearer )\S+|(?<=://)[^/\s:@]*:[^/\s@]+(?=@)"
+)
 
 
 def redact(_logger: object, _method: str, event: EventDict) -> EventDict:

@@ -80,7 +80,8 @@ def upgrade() -> None:
     op.add_column("provider_account", _count("failures"))
     for name in ("failing_since", "rests_until", "token_expires_at", "refresh_lease_until"):
         op.add_column("provider_account", _moment(name))
-    op.add_column("provider_account", _moment("consent_lost_at"))
+    for name in ("consent_lost_at", "chosen_at"):
+        op.add_column("provider_account", _moment(name))
     for name in ("last_failure", "refresh_lease_token"):
         op.add_column("provider_account", _text(name))
     op.create_check_constraint(
@@ -169,6 +170,7 @@ def downgrade() -> None:
         "token_expires_at",
         "refresh_lease_until",
         "consent_lost_at",
+        "chosen_at",
         "last_failure",
         "refresh_lease_token",
     ):

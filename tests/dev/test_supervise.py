@@ -95,9 +95,9 @@ def test_a_busy_port_is_named_with_one_that_is_free(offset: int) -> None:
             supervise.check_ports(port)
 
 
-@pytest.mark.parametrize("word", ["abc", "0", "65535", "-1", "8000.5", "²", ""])
-def test_a_port_must_be_a_number_with_a_next_one(word: str) -> None:
-    with pytest.raises(CommandError, match=f"^PORT must be a number from 1 to 65534, not '{word}'"):
+@pytest.mark.parametrize("word", ["abc", "0", "65534", "-1", "8000.5", "²", ""])
+def test_a_port_must_be_a_number_with_two_more_after_it(word: str) -> None:
+    with pytest.raises(CommandError, match=f"^PORT must be a number from 1 to 65533, not '{word}'"):
         supervise.read_port([word])
 
 
@@ -106,7 +106,7 @@ def test_what_make_run_refuses_is_one_sentence_and_code_1(project: Project) -> N
 
     assert (refused.returncode, refused.stdout) == (1, "")
     assert refused.stderr == (
-        "PORT must be a number from 1 to 65534, not 'abc': make run PORT=8000, for example.\n"
+        "PORT must be a number from 1 to 65533, not 'abc': make run PORT=8000, for example.\n"
     )
 
 

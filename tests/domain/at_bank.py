@@ -56,6 +56,12 @@ class AtBank:
         assert url is not None
         assert press(url, button).status in {200, 303}
 
+    @staticmethod
+    def reverse(attempt: PaymentAttempt) -> None:
+        """Send what is left of the money back at the bank's own desk."""
+        assert attempt.checkout_url is not None
+        assert press(f"{attempt.checkout_url}/reverse", "").status == 200
+
     def shows_closed(self, attempt: PaymentAttempt) -> bool:
         """Say whether the bank's page tells the buyer that this checkout is closed."""
         assert attempt.checkout_url is not None

@@ -76,7 +76,7 @@ def _dismissed(make: Factories) -> PaymentAttempt:
 
 
 def _refunded(make: Factories) -> PaymentAttempt:
-    # Refunds have no operation yet: the rows are written as one would leave them.
+    # No provider is there: the rows are written as a refund would leave them.
     attempt = _paid(make)
     capture = db.session.scalars(select(Capture).where(Capture.attempt_id == attempt.id)).one()
     with transaction():

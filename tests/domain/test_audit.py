@@ -17,7 +17,7 @@ from webapp.core.states import (
     LinkState,
     RefundState,
 )
-from webapp.domain.payments import audit, reviews, settlement
+from webapp.domain.payments import audit, refunds, reviews, settlement
 from webapp.domain.transaction import transaction
 from webapp.extensions import db
 from webapp.models import (
@@ -76,6 +76,12 @@ def be_refunded(make: Factories) -> PaymentAttempt:
         )
     make.change(capture, state=CaptureState.RETURNED)
     make.change(attempt.link, state=LinkState.REFUNDED)
+    return attempt
+
+
+def be_sending_back(make: Factories) -> PaymentAttempt:
+    attempt = be_paid(make)
+    refunds.request(make.shop, attempt.link.code, reason="no", actor="test")
     return attempt
 
 
@@ -183,6 +189,48 @@ BROKEN: dict[str, tuple[str, Callable[[Factories], PaymentAttempt], Break]] = {
         "money sent back, and the refunds do not add up",
         be_refunded,
         lambda make, _: make.change(everything(Refund)[0], state=RefundState.FAILED),
+    ),
+    "a refund is uncertain, and nobody is asked": (
+        "a refund is uncertain, and nobody was told",
+        be_sending_back,
+        lambda make, _: make.change(everything(Refund)[0], state=RefundState.UNKNOWN),
+    ),
+    "a refund failed, and nobody was asked": (
+        "a refund failed, and nobody was told",
+        be_sending_back,
+        lambda make, _: make.change(everything(Refund)[0], state=RefundState.FAILED),
+    ),
+    "a refund that nobody sends": (
+        "a refund is stuck for more than a day",
+        be_sending_back,
+        lambda make, _: make.change(
+            everything(Refund)[0], created_at=clock.now() - timedelta(days=2)
+        ),
+    ),
+    "a refund that nobody reads back": (
+        "a refund is stuck for more than a day",
+        be_sending_back,
+        lambda make, _: make.change(
+            everything(Refund)[0],
+            state=RefundState.ACCEPTED,
+            next_step_at=None,
+            created_at=clock.now() - timedelta(days=2),
+        ),
+    ),
+    "more sent back than taken": (
+        "more is sent back than was taken",
+        be_sending_back,
+        lambda make, _: make.change(everything(Refund)[0], amount_minor=2501),
+    ),
+    "sent back, and nobody has seen it": (
+        "all of it is back, and the money does not say so",
+        be_sending_back,
+        lambda make, _: make.change(everything(Refund)[0], state=RefundState.DONE),
+    ),
+    "refunded without its money": (
+        "refunded, and money of it has not gone back",
+        be_paid,
+        lambda make, one: make.change(one.link, state=LinkState.REFUNDED),
     ),
     "dismissed without a reason": (
         "dismissed money without a reason",

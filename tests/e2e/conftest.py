@@ -1,4 +1,4 @@
-"""The whole application as it runs for people: web, worker, scheduler and bank as processes."""
+"""The whole application as it runs for people, with the bank and the fakes as processes."""
 
 import email
 import email.policy
@@ -13,8 +13,9 @@ from typing import Any, TypeVar
 
 import pytest
 
+from dev.fakes import PROVIDERS
 from dev.office import Office
-from dev.stack import Stack
+from dev.stack import PROGRAMS, Stack
 from tests.chromium import share
 
 T = TypeVar("T")
@@ -98,7 +99,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         "CHECK_NEW_EVERY_S": "1",
         "CLOSING_RETRY_S": "1",
     }
-    with Stack(tmp_path_factory.mktemp("place"), changes=changes, demo="examples") as stack:
+    folder, programs = tmp_path_factory.mktemp("place"), [*PROGRAMS, *PROVIDERS]
+    with Stack(folder, changes=changes, programs=programs, demo="examples") as stack:
         yield Place(stack)
 
 

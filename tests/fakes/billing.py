@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from markupsafe import escape
 from werkzeug.wrappers import Request, Response
 
-from tests.fakes.faults import Fake, json_of
+from tests.fakes.faults import Book, Fake, Taken
 from webapp.core import clock
 
 BASE: Final = "/billing/api/v1"
@@ -22,7 +22,6 @@ _WISH: Final = {
     "return_url": str,
     "expires_at": str,
 }
-_ACTS: Final = frozenset({"pay", "settle", "decline", "hide", "expire"})
 
 
 @dataclass
@@ -32,6 +31,8 @@ class Checkout:
     wish: dict[str, Any]
     status: str | None = "open"
     paid: int | None = None
+    # Of what was paid, where it is not that of the wish.
+    currency: str | None = None
     paid_at: str | None = None
     checkout_id: str = field(default_factory=lambda: f"co_{secrets.token_hex(10)}")
     order_id: str = field(default_factory=lambda: f"order_{secrets.token_hex(6)}")
@@ -44,7 +45,7 @@ class Checkout:
             "reference": self.wish["reference"],
             "status": self.status,
             "amount": self.wish["amount"] if self.paid is None else self.paid,
-            "currency": self.wish["currency"],
+            "currency": self.currency or self.wish["currency"],
             "paid_at": self.paid_at,
         }
         return {key: value for key, value in shown.items() if value is not None}
@@ -62,8 +63,8 @@ class FakeBilling(Fake):
         "cancel": ("DELETE", f"{BASE}/paysession/<checkout_id>"),
         "page": ("GET", "/pay/<checkout_id>"),
         "press": ("POST", "/pay/<checkout_id>"),
-        "control_checkout": ("POST", "/_control/checkouts/<checkout_id>/<act>"),
     }
+    ACTS: ClassVar = frozenset({"pay", "settle", "decline", "hide", "expire"})
 
     def __init__(self, *, api_key: str = "the-key-of-the-fake-billing") -> None:
         super().__init__()
@@ -75,11 +76,19 @@ class FakeBilling(Fake):
 
     # What a buyer, the service or a test does.
 
-    def pay(self, checkout_id: str, *, amount: int | None = None, after_all: bool = False) -> None:
-        """Take the money, or another amount; `after_all` also when the checkout is over."""
+    def pay(
+        self,
+        checkout_id: str,
+        *,
+        amount: int | None = None,
+        currency: str | None = None,
+        after_all: bool = False,
+    ) -> None:
+        """Take the money, or other money; `after_all` also when the checkout is over."""
         checkout = self.checkouts[checkout_id]
         assert after_all or checkout.status in {"open", "failure"}
         checkout.paid = checkout.wish["amount"] if amount is None else amount
+        checkout.currency = currency
         if self.settles_at_once:
             self.settle(checkout_id)
 
@@ -100,6 +109,21 @@ class FakeBilling(Fake):
     def hide(self, checkout_id: str, *, behind: str | None = None) -> None:
         """Say nothing of what became of a checkout, or a word that nobody knows."""
         self.checkouts[checkout_id].status = behind
+
+    def books(self) -> list[Book]:
+        """Return every checkout with what was paid for it."""
+        return [
+            Book(
+                one.checkout_id,
+                one.wish["reference"],
+                one.status,
+                f"{self.url}/pay/{one.checkout_id}",
+                ()
+                if one.paid is None
+                else (Taken(one.checkout_id, one.paid, one.currency or one.wish["currency"]),),
+            )
+            for one in self.checkouts.values()
+        ]
 
     # The API.
 
@@ -169,15 +193,6 @@ class FakeBilling(Fake):
         else:
             self.decline(checkout_id)
         return Response(status=303, headers={"Location": checkout.wish["return_url"]})
-
-    # The levers, for a browser or another process.
-
-    def control_checkout(self, request: Request, checkout_id: str, act: str) -> Response:
-        """Do what a buyer, the service or a test does, with its arguments as JSON."""
-        if act not in _ACTS or checkout_id not in self.checkouts:
-            return Response(status=404)
-        getattr(self, act)(checkout_id, **json_of(request))
-        return Response(status=201)
 
 
 def _is_right(wish: dict[str, Any]) -> bool:

@@ -10,6 +10,8 @@ from webapp.providers.base import HttpRequest
 # A notice is written anew for every try, since its signature carries the time.
 Write = Callable[[], tuple[dict[str, str], bytes]]
 
+MANNERS = frozenset({"drop", "twice", "late", "after_next"})
+
 _TRIES = 3
 _PAUSE_S = 0.1
 _TIMEOUT_S = 10.0
@@ -23,11 +25,12 @@ class Courier:
         self._manners: deque[tuple[str, float]] = deque()
         self._held: list[tuple[str, Write]] = []
         self._threads: list[threading.Thread] = []
+        self._is_hurried = threading.Event()
         self._is_over = threading.Event()
 
     def next(self, manner: str, *, times: int = 1, seconds: float = 0) -> None:
         """Say how the next notices go: `drop`, `twice`, `late` (by seconds), or `after_next`."""
-        assert manner in {"drop", "twice", "late", "after_next"}, manner
+        assert manner in MANNERS, manner
         self._manners.extend([(manner, seconds)] * times)
 
     def send(self, url: str, write: Write) -> None:
@@ -43,6 +46,10 @@ class Courier:
         if manner == "twice":
             self._start([(url, write)], seconds)
 
+    def hurry(self) -> None:
+        """Bring at once what is late, and whatever comes from now on."""
+        self._is_hurried.set()
+
     def wait(self) -> None:
         """Wait until every notice that was taken was brought or given up."""
         for thread in self._threads:
@@ -51,6 +58,7 @@ class Courier:
     def close(self) -> None:
         """Give up what was not brought yet."""
         self._is_over.set()
+        self.hurry()
         self.wait()
 
     def _start(self, notices: list[tuple[str, Write]], seconds: float) -> None:
@@ -59,7 +67,7 @@ class Courier:
         thread.start()
 
     def _bring(self, notices: list[tuple[str, Write]], seconds: float) -> None:
-        self._is_over.wait(seconds)
+        self._is_hurried.wait(seconds)
         for url, write in notices:
             for _ in range(_TRIES):
                 if self._is_over.is_set():

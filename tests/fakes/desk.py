@@ -48,6 +48,15 @@ class FakeDesk(Desk):
     def refuse_next_create(self) -> None:
         self._fake.misbehave(self._create, "refused")
 
+    def never_answer_next_refund(self, seconds: float) -> None:
+        self._fake.misbehave("refund", "cut", seconds=seconds)
+
+    def lose_next_refund(self) -> None:
+        self._fake.misbehave("refund", "lost")
+
+    def refuse_next_refund(self) -> None:
+        self._fake.misbehave("refund", "refused")
+
     def be_unavailable_once(self, retry_after_s: int) -> None:
         self._fake.misbehave(self._read, "unavailable", seconds=retry_after_s)
 

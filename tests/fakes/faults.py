@@ -1,10 +1,11 @@
-"""How a fake provider misbehaves: faults that wait for the next call of their kind."""
+"""What every fake provider has: faults that wait for a call, and levers for other processes."""
 
+import json
 import threading
 from abc import ABC, abstractmethod
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any, ClassVar
 from wsgiref.types import StartResponse, WSGIEnvironment
@@ -12,6 +13,8 @@ from wsgiref.types import StartResponse, WSGIEnvironment
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
+
+from tests.fakes.courier import MANNERS, Courier
 
 
 class Way(StrEnum):
@@ -36,21 +39,44 @@ class Fault:
     seconds: float
 
 
+@dataclass(frozen=True)
+class Taken:
+    """Money that the provider took: its reference, how much in minor units, and the currency."""
+
+    reference: str
+    minor: int
+    currency: str
+
+
+@dataclass(frozen=True)
+class Book:
+    """One checkout in the provider's own books, with all money that it took."""
+
+    checkout_id: str
+    reference: str
+    status: str | None
+    page: str
+    taken: tuple[Taken, ...]
+
+
 class Fake(ABC):
     """A provider that speaks over WSGI and can be told to misbehave.
 
     A subclass names its calls in `ROUTES`: the path and method of each, and the function that
-    answers it, by which `misbehave` names it too. It also brings its dialect's `error`.
+    answers it, by which `misbehave` names it too. It also brings its dialect's `error`, and in
+    `ACTS` the methods that another process may call for one checkout.
     """
 
     ROUTES: ClassVar[Mapping[str, tuple[str, str]]]
+    ACTS: ClassVar[frozenset[str]]
 
     def __init__(self) -> None:
         self.url = "http://unserved.test"
         self.lock = threading.RLock()
+        self.courier = Courier()
         self._faults: dict[str, deque[Fault]] = defaultdict(deque)
         self._is_over = threading.Event()
-        routes = {**self.ROUTES, "control_faults": ("POST", "/_control/faults")}
+        routes = {**self.ROUTES, **_LEVERS}
         self._map = Map(
             [Rule(path, methods=[method], endpoint=call) for call, (method, path) in routes.items()]
         )
@@ -61,12 +87,42 @@ class Fake(ABC):
         self._faults[call].extend([Fault(Way(way), seconds)] * times)
 
     def close(self) -> None:
-        """Let every call that is being held end now."""
+        """Let every call and every notice that is being held end now."""
         self._is_over.set()
+        self.courier.close()
 
     @abstractmethod
     def error(self, status: int) -> Response:
         """Write an error as this provider does."""
+
+    @abstractmethod
+    def books(self) -> list[Book]:
+        """Return every checkout there is, the oldest first."""
+
+    def control(self, _request: Request) -> Response:
+        """Show the books, and which levers there are."""
+        told = {
+            "checkouts": [asdict(book) for book in self.books()],
+            "acts": sorted(self.ACTS),
+            "calls": sorted(set(self.ROUTES) - {"page", "press", "control_webhook"}),
+            "ways": list(Way),
+            "manners": sorted(MANNERS),
+        }
+        return Response(json.dumps(told, indent=2) + "\n", mimetype="application/json")
+
+    def control_notices(self, request: Request) -> Response:
+        """`{"manner": "drop", "times": 1, "seconds": 0}`, see `Courier.next`."""
+        wish = json_of(request)
+        self.courier.next(wish.pop("manner"), **wish)
+        return Response(status=201)
+
+    def control_checkout(self, request: Request, checkout_id: str, act: str) -> Response:
+        """Do what a buyer, the provider or a test does, with its arguments as JSON."""
+        known = {book.checkout_id for book in self.books()}
+        if act not in self.ACTS or checkout_id not in known:
+            return Response(status=404)
+        getattr(self, act)(checkout_id, **json_of(request))
+        return Response(status=201)
 
     def control_faults(self, request: Request) -> Response:
         """`{"call": "create", "way": "late", "times": 1, "seconds": 3}`."""
@@ -125,6 +181,14 @@ class Fake(ABC):
             if self._is_over.wait(every_s):
                 return
             yield bytes([drop])
+
+
+_LEVERS: Mapping[str, tuple[str, str]] = {
+    "control": ("GET", "/_control"),
+    "control_faults": ("POST", "/_control/faults"),
+    "control_notices": ("POST", "/_control/notices"),
+    "control_checkout": ("POST", "/_control/checkouts/<checkout_id>/<act>"),
+}
 
 
 def json_of(request: Request) -> Any:

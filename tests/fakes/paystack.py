@@ -12,8 +12,7 @@ from markupsafe import escape
 from werkzeug.utils import redirect
 from werkzeug.wrappers import Request, Response
 
-from tests.fakes.courier import Courier
-from tests.fakes.faults import Fake, json_of
+from tests.fakes.faults import Book, Fake, Taken, json_of
 from tests.fakes.paystack_books import Refund, Transaction, html, no, yes
 from webapp.core import clock
 
@@ -39,10 +38,9 @@ class FakePaystack(Fake):
         **_CALLS,
         "page": ("GET", "/pay/<access_code>"),
         "press": ("POST", "/pay/<access_code>"),
-        "control_notices": ("POST", "/_control/notices"),
         "control_webhook": ("POST", "/_control/webhook"),
-        "control_transaction": ("POST", "/_control/transactions/<reference>/<act>"),
     }
+    ACTS: ClassVar = frozenset({"pay", "decline", "show", "lag", "move_refunds", "send_back"})
 
     def __init__(self, *, is_live: bool = False, webhook_url: str | None = None) -> None:
         super().__init__()
@@ -50,7 +48,6 @@ class FakePaystack(Fake):
         self.api_key = f"sk_{self.mode}_{secrets.token_hex(20)}"
         self.webhook_url = webhook_url
         self.currencies = frozenset(LEAST)
-        self.courier = Courier()
         self.transactions: dict[str, Transaction] = {}
         self.all_refunds: list[Refund] = []
 
@@ -61,12 +58,14 @@ class FakePaystack(Fake):
         reference: str,
         *,
         amount: int | None = None,
+        currency: str | None = None,
         fees: int = 0,
         says_requested: bool = True,
     ) -> None:
         """Charge what was asked for, or another amount; with fees where the buyer bears them."""
         transaction = self.transactions[reference]
         transaction.amount = (transaction.requested if amount is None else amount) + fees
+        transaction.currency = currency or transaction.currency
         if not says_requested:
             transaction.requested = 0
         transaction.status, transaction.gateway_response = "success", "Successful"
@@ -96,6 +95,28 @@ class FakePaystack(Fake):
         if status == "processed":
             transaction.status = "reversed"
 
+    def send_back(self, reference: str) -> None:
+        """Refund by hand in the dashboard."""
+        transaction = self.transactions[reference]
+        note = f"Refund for transaction {reference}"
+        self.all_refunds.append(
+            Refund(transaction.id, transaction.amount, transaction.currency, note)
+        )
+        self.move_refunds(reference, status="processed")
+
+    def books(self) -> list[Book]:
+        """Return every transaction with what was charged."""
+        return [
+            Book(
+                one.reference,
+                one.reference,
+                one.status,
+                f"{self.url}/pay/{one.access_code}",
+                (Taken(*one.as_minor()),) if one.paid_at is not None else (),
+            )
+            for one in self.transactions.values()
+        ]
+
     def rotate_key(self) -> str:
         """Give the integration a new secret key; the old one signs and opens nothing any more."""
         self.api_key = f"sk_{self.mode}_{secrets.token_hex(20)}"
@@ -106,11 +127,6 @@ class FakePaystack(Fake):
         if self.webhook_url is not None:
             raw = json.dumps({"event": event, "data": data}).encode()
             self.courier.send(self.webhook_url, lambda: (signed(self.api_key, raw), raw))
-
-    def close(self) -> None:
-        """Let everything that is being held end now."""
-        super().close()
-        self.courier.close()
 
     # The API.
 
@@ -239,22 +255,9 @@ class FakePaystack(Fake):
 
     # The levers, for a browser or another process.
 
-    def control_notices(self, request: Request) -> Response:
-        """`{"manner": "drop", "times": 1, "seconds": 0}`, see `Courier.next`."""
-        wish = json_of(request)
-        self.courier.next(wish.pop("manner"), **wish)
-        return Response(status=201)
-
     def control_webhook(self, request: Request) -> Response:
         """`{"url": "http://…"}`: what a merchant types into the dashboard."""
         self.webhook_url = json_of(request)["url"]
-        return Response(status=201)
-
-    def control_transaction(self, request: Request, reference: str, act: str) -> Response:
-        """Do `pay`, `decline`, `show`, `lag` or `move_refunds`, with its arguments as JSON."""
-        if act not in {"pay", "decline", "show", "lag", "move_refunds"}:
-            return Response(status=404)
-        getattr(self, act)(reference, **json_of(request))
         return Response(status=201)
 
     def _knows(self, request: Request) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 from werkzeug.wrappers import Response
 
 from webapp.core import clock
+from webapp.core.money import exponent
 
 _numbers = itertools.count(4_099_260_516)
 
@@ -71,6 +72,10 @@ class Transaction:
     access_code: str = field(default_factory=lambda: secrets.token_hex(8))
     id: int = field(default_factory=lambda: next(_numbers))
     made_at: datetime = field(default_factory=clock.now)
+
+    def as_minor(self) -> tuple[str, int, str]:
+        """Return its id, what was charged in minor units, and the currency."""
+        return str(self.id), self.amount * 10 ** exponent(self.currency) // 100, self.currency
 
     def as_json(self, mode: str) -> dict[str, Any]:
         """Tell it as a verification does."""

@@ -3,27 +3,23 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
-from typing import ClassVar, Final
+from typing import ClassVar
 
 from markupsafe import escape
 from werkzeug.wrappers import Request, Response
 
-from tests.fakes.courier import Courier
-from tests.fakes.faults import json_of
+from tests.fakes.faults import Book, Taken, json_of
 from tests.fakes.stripe_books import Charge, Refund, Session, new_id
 from tests.fakes.stripe_forms import CREATE, REFUND, StripeError, check_create, fields, whole
 from tests.fakes.stripe_gate import Done, Gate, listed, signed
 from webapp.core import clock
 
-_ACTS: Final = frozenset(
-    {"pay", "decline", "hold", "settle", "fail", "expire", "dispute", "send_back"}
-)
-
 
 class FakeStripe(Gate):
     """One account at Stripe, and those that are connected to it.
 
-    Call names for `misbehave`: create, sessions, read, expire_session, refund, refunds.
+    Call names for `misbehave`: create, sessions, read, expire_session, refund, refunds,
+    own_account.
     """
 
     ROUTES: ClassVar = {
@@ -33,11 +29,14 @@ class FakeStripe(Gate):
         "expire_session": ("POST", "/v1/checkout/sessions/<session_id>/expire"),
         "refund": ("POST", "/v1/refunds"),
         "refunds": ("GET", "/v1/refunds"),
+        "own_account": ("GET", "/v1/account"),
         "page": ("GET", "/pay/<session_id>"),
         "press": ("POST", "/pay/<session_id>"),
-        "control_notices": ("POST", "/_control/notices"),
-        "control_checkout": ("POST", "/_control/checkouts/<session_id>/<act>"),
+        "control_webhook": ("POST", "/_control/webhook"),
     }
+    ACTS: ClassVar = frozenset(
+        {"pay", "decline", "hold", "settle", "fail", "expire", "dispute", "send_back"}
+    )
 
     def __init__(
         self,
@@ -47,7 +46,6 @@ class FakeStripe(Gate):
         connected: Sequence[str] = (),
     ) -> None:
         super().__init__(api_key, account, connected)
-        self.courier = Courier()
         self.sessions_made: dict[str, Session] = {}
         self.refunds_made: list[Refund] = []
         # Where events go, and the secrets they are signed with: two while one is being changed.
@@ -62,12 +60,20 @@ class FakeStripe(Gate):
 
     # What a buyer, the provider or a test does.
 
-    def pay(self, session_id: str, *, amount: int | None = None, after_all: bool = False) -> None:
-        """Take the money, or another amount; `after_all` also when the session has expired."""
+    def pay(
+        self,
+        session_id: str,
+        *,
+        amount: int | None = None,
+        currency: str | None = None,
+        after_all: bool = False,
+    ) -> None:
+        """Take the money, or other money; `after_all` also when the session has expired."""
         session = self.sessions_made[session_id]
         assert session.status == "open" or (after_all and session.status == "expired")
         if amount is not None:
             session.amount_total = amount
+        session.currency = (currency or session.currency).lower()
         if self.settles_at_once:
             self._take(session, "checkout.session.completed")
         else:
@@ -104,18 +110,29 @@ class FakeStripe(Gate):
         """Let the buyer's bank ask for the money."""
         self._charge(session_id).disputed = True
 
-    def send_back(self, session_id: str, *, amount: int) -> None:
-        """Refund by hand in the dashboard."""
-        self._send_back(self.sessions_made[session_id], amount, {})
+    def send_back(self, session_id: str, *, amount: int | None = None) -> None:
+        """Refund by hand in the dashboard: all of it, or an amount."""
+        session = self.sessions_made[session_id]
+        self._send_back(session, session.amount_total if amount is None else amount, {})
 
     def crash_next_create(self) -> None:
         """Make the next session and answer 500, now and whenever the same request comes again."""
         self._crashes += 1
 
-    def close(self) -> None:
-        """Let everything that is being held end now."""
-        super().close()
-        self.courier.close()
+    def books(self) -> list[Book]:
+        """Return every session with its charge."""
+        return [
+            Book(
+                one.id,
+                one.form.get("client_reference_id", ""),
+                one.status,
+                one.url,
+                (Taken(one.intent.id, one.intent.charge.amount, one.currency.upper()),)
+                if one.intent is not None and one.intent.charge is not None
+                else (),
+            )
+            for one in self.sessions_made.values()
+        ]
 
     # The API.
 
@@ -189,6 +206,9 @@ class FakeStripe(Gate):
 
         return self.answer(request, do)
 
+    def own_account(self, request: Request) -> Response:
+        return self.answer(request, lambda account: (200, {"object": "account", "id": account}))
+
     # The hosted page.
 
     def page(self, _request: Request, session_id: str) -> Response:
@@ -220,17 +240,9 @@ class FakeStripe(Gate):
 
     # The levers, for a browser or another process.
 
-    def control_notices(self, request: Request) -> Response:
-        """`{"manner": "drop", "times": 1, "seconds": 0}`, see `Courier.next`."""
-        wish = json_of(request)
-        self.courier.next(wish.pop("manner"), **wish)
-        return Response(status=201)
-
-    def control_checkout(self, request: Request, session_id: str, act: str) -> Response:
-        """Do what a buyer, the provider or a test does, with its arguments as JSON."""
-        if act not in _ACTS or session_id not in self.sessions_made:
-            return Response(status=404)
-        getattr(self, act)(session_id, **json_of(request))
+    def control_webhook(self, request: Request) -> Response:
+        """`{"url": "http://…"}`: what a merchant types into the dashboard."""
+        self.endpoint = json_of(request)["url"]
         return Response(status=201)
 
     def _made(self, form: Mapping[str, str], account: str) -> Session:

@@ -11,8 +11,7 @@ from typing import Any, ClassVar, Final
 from markupsafe import escape
 from werkzeug.wrappers import Request, Response
 
-from tests.fakes.courier import Courier
-from tests.fakes.faults import json_of
+from tests.fakes.faults import Book, Taken, json_of
 from tests.fakes.sumup_books import Checkout, Transaction, answered, flaw, problem, stamp
 from tests.fakes.sumup_oauth import Organisers
 from webapp.core import clock
@@ -42,13 +41,11 @@ class FakeSumUp(Organisers):
         "transaction": ("GET", "/v2.1/merchants/<merchant_code>/transactions"),
         "page": ("GET", "/pay/<page>"),
         "press": ("POST", "/pay/<page>"),
-        "control_notices": ("POST", "/_control/notices"),
-        "control_checkout": ("POST", "/_control/checkouts/<checkout_id>/<act>"),
     }
+    ACTS: ClassVar = frozenset({"pay", "decline", "authorise", "expire", "lag", "send_back"})
 
     def __init__(self, *, event_secret: str | None = None, events_url: str | None = None) -> None:
         super().__init__()
-        self.courier = Courier()
         self.checkouts: dict[str, Checkout] = {}
         # Whether a search by reference shows the address of the page; SumUp's example does not.
         self.finds_pages = True
@@ -58,13 +55,18 @@ class FakeSumUp(Organisers):
     # What the provider, a buyer or a test does.
 
     def pay(
-        self, checkout_id: str, *, amount: str | None = None, after_all: bool = False
+        self,
+        checkout_id: str,
+        *,
+        amount: str | None = None,
+        currency: str | None = None,
+        after_all: bool = False,
     ) -> Transaction:
-        """Take the money, or another amount; `after_all` also when it is over or paid already."""
+        """Take the money, or other money; `after_all` also when it is over or paid already."""
         checkout = self.checkouts[checkout_id]
         assert after_all or (checkout.status in {"PENDING", "FAILED"} and not checkout.page_is_over)
         money = checkout.amount if amount is None else Decimal(amount)
-        transaction = self._try(checkout, money, "SUCCESSFUL", "PAID")
+        transaction = self._try(checkout, money, "SUCCESSFUL", "PAID", currency)
         transaction.note("PAYOUT", money, "SCHEDULED")
         return transaction
 
@@ -88,10 +90,24 @@ class FakeSumUp(Organisers):
         """Show the checkout as untouched for so many reads, whatever has happened to it."""
         self.checkouts[checkout_id].lagging_reads = reads
 
-    def close(self) -> None:
-        """Let everything that is being held end now."""
-        super().close()
-        self.courier.close()
+    def send_back(self, checkout_id: str, *, amount: str | None = None) -> None:
+        """Refund by hand in the dashboard; the checkout goes on saying that it was paid."""
+        paying = self.checkouts[checkout_id].paying
+        assert paying is not None
+        paying.note("REFUND", paying.amount if amount is None else Decimal(amount), "REFUNDED")
+
+    def books(self) -> list[Book]:
+        """Return every checkout with the transactions that went through."""
+        return [
+            Book(
+                one.id,
+                one.reference,
+                one.status,
+                f"{self.url}/pay/{one.page}",
+                tuple(Taken(*paid.as_minor()) for paid in one.tries if paid.status == "SUCCESSFUL"),
+            )
+            for one in self.checkouts.values()
+        ]
 
     # The API.
 
@@ -233,21 +249,6 @@ class FakeSumUp(Organisers):
             self.decline(checkout.id)
         return self.page(request, page)
 
-    # The levers, for a browser or another process.
-
-    def control_notices(self, request: Request) -> Response:
-        """`{"manner": "drop", "times": 1, "seconds": 0}`, see `Courier.next`."""
-        wish = json_of(request)
-        self.courier.next(wish.pop("manner"), **wish)
-        return Response(status=201)
-
-    def control_checkout(self, request: Request, checkout_id: str, act: str) -> Response:
-        """Do `pay`, `decline`, `authorise`, `expire` or `lag`, with its arguments as JSON."""
-        if act not in {"pay", "decline", "authorise", "expire", "lag"}:
-            return Response(status=404)
-        getattr(self, act)(checkout_id, **json_of(request))
-        return Response(status=201)
-
     def _wrong(self, wish: dict[str, Any]) -> list[str]:
         amount, currency = wish["amount"], wish["currency"]
         until = wish.get("valid_until")
@@ -262,9 +263,14 @@ class FakeSumUp(Organisers):
         return [name for name, is_right in checks.items() if not is_right]
 
     def _try(
-        self, checkout: Checkout, amount: Decimal, status: str, checkout_status: str
+        self,
+        checkout: Checkout,
+        amount: Decimal,
+        status: str,
+        checkout_status: str,
+        currency: str | None = None,
     ) -> Transaction:
-        transaction = Transaction(amount, checkout.currency, status)
+        transaction = Transaction(amount, currency or checkout.currency, status)
         with self.lock:
             checkout.tries = [one for one in checkout.tries if one.status != "PENDING"]
             checkout.tries.append(transaction)

@@ -11,6 +11,7 @@ from typing import Any
 from werkzeug.wrappers import Response
 
 from webapp.core import clock
+from webapp.core.money import exponent
 
 PAGE_LASTS = timedelta(minutes=30)
 PROBLEMS = "https://developer.sumup.com/problem"
@@ -42,6 +43,11 @@ class Transaction:
             (Decimal(str(part["amount"])) for part in parts if part["status"] != "FAILED"),
             Decimal(),
         )
+
+    def as_minor(self) -> tuple[str, int, str]:
+        """Return its id, its amount in minor units and its currency."""
+        minor = self.amount.scaleb(exponent(self.currency))
+        return self.id, int(minor), self.currency
 
     def note(self, kind: str, amount: Decimal, status: str) -> None:
         """Write an event down."""

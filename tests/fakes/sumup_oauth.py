@@ -1,6 +1,7 @@
 """The part of the fake SumUp that knows who asks: keys, consents, tokens and memberships."""
 
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import ClassVar, Final
@@ -43,6 +44,8 @@ class Organisers(Fake):
         self.merchant_code = "MCTEST42"
         self.currency = "EUR"
         self.is_sandbox = True
+        # Further accounts that the organiser may speak for.
+        self.also: Mapping[str, str] = {}
         self.api_key = f"sup_sk_{secrets.token_hex(16)}"
         self.client_id = f"cc_classic_{secrets.token_hex(8)}"
         self.client_secret = f"cc_sk_classic_{secrets.token_hex(16)}"
@@ -66,6 +69,10 @@ class Organisers(Fake):
         self._codes.clear()
         self._access.clear()
         self._refresh.clear()
+
+    def forget_access_tokens(self) -> None:
+        """End every access token before its time; the consents stay."""
+        self._access.clear()
 
     def error(self, status: int) -> Response:
         """Write an error in one of SumUp's shapes; which one depends on who says it."""
@@ -148,6 +155,7 @@ class Organisers(Fake):
             return denied
         items = [
             _membership("merchant", self.merchant_code, "Sample Shop", "accepted"),
+            *(_membership("merchant", code, name, "accepted") for code, name in self.also.items()),
             _membership("merchant", "MCINVITED", "Another Shop", "pending"),
             _membership("organization", "G0UZPVAX", "The Group", "accepted"),
         ]
@@ -163,10 +171,11 @@ class Organisers(Fake):
         denied = self.denied(request, "user.profile_readonly")
         if denied is not None:
             return denied
-        if merchant_code != self.merchant_code:
+        if merchant_code not in {self.merchant_code, *self.also}:
             return problem(404, "not-found", "Not Found", "No such merchant")
         told: dict[str, object] = {
-            "merchant_code": self.merchant_code,
+            "merchant_code": merchant_code,
+            "business_profile": {"name": self.also.get(merchant_code, "Sample Shop")},
             "country": "DE",
             "default_currency": self.currency,
             "default_locale": "de-DE",

@@ -34,9 +34,29 @@ ROUTES = {
     ("GET", "/desk/links/<reference>/review"): "owners and staff of the link's merchant",
     ("POST", "/desk/links/<reference>/accept"): "the same, form token",
     ("POST", "/desk/links/<reference>/dismiss"): "the same, form token",
+    ("GET", "/desk/links/<reference>/refund"): "owners and staff of the link's merchant",
+    ("POST", "/desk/links/<reference>/refund"): "the same, form token",
     ("GET", "/desk/links/<reference>/send"): "owners and staff of the link's merchant",
     ("POST", "/desk/links/<reference>/send"): "the same, form token",
+    ("GET", "/desk/account"): "owners and staff",
+    ("GET", "/desk/account/connect/<provider>"): "owners",
+    ("POST", "/desk/account/connect/<provider>"): "owners, form token",
+    ("GET", "/desk/account/<account>/replace"): "owners of the account's merchant",
+    ("POST", "/desk/account/<account>/replace"): "the same, form token",
+    ("POST", "/desk/account/<account>/test"): "owners and staff of its merchant, form token",
+    ("GET", "/desk/account/<account>/disconnect"): "owners of the account's merchant",
+    ("POST", "/desk/account/<account>/disconnect"): "the same, form token",
+    ("POST", "/desk/account/<account>/choose"): "the same, form token",
+    ("POST", "/desk/account/<account>/reconnect"): "the same, form token",
+    ("POST", "/desk/account/sumup/authorise"): "owners, form token",
+    ("GET", "/desk/account/sumup/callback"): "owners, the word that was sent to SumUp",
+    ("GET", "/desk/account/sumup/choose"): "owners",
+    ("POST", "/desk/account/sumup/choose"): "owners, form token",
+    ("POST", "/desk/links/<reference>/verify"): "the same, form token",
     ("POST", "/hooks/<provider>/<token>"): "the provider's signature",
+    ("POST", "/hooks/<provider>/<token>/<reference>"): "the provider's signature, or its address",
+    ("GET", "/api/payment/verify"): "owners and staff, their own orders",
+    ("POST", "/api/test/checkout-sessions"): "the schedule's secret",
     ("GET", "/api/health"): "public",
     ("GET", "/health/ready"): "public",
 }
@@ -51,7 +71,10 @@ DEVELOPMENT_ROUTES = {
 }
 
 # These are called by programs that cannot hold a form's token.
-WITHOUT_FORM_TOKEN = {"webapp.api.provider_notices.receive_notice"}
+WITHOUT_FORM_TOKEN = {
+    "webapp.api.provider_notices.receive_notice",
+    "webapp.api.checkout_sessions.check_sessions",
+}
 
 
 def routes(app: Flask) -> set[tuple[str, str]]:

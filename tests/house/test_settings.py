@@ -56,6 +56,8 @@ def test_one_error_names_every_missing_setting_and_no_value(
         ("MAIL_FROM", "hunter2@"),
         ("MAIL_FROM", "Tickets <hunter2ä@pay.example>"),
         ("MAIL_FROM", "a@hunter2.example, b@pay.example"),
+        ("ALERT_EMAIL", "hunter2"),
+        ("ALERT_EMAIL", "Ops <hunter2@pay.example>"),
         ("MAIL_URL", "smtp://hunter2:hunter2@mail.example:99999"),
         ("MAIL_URL", "smtp://hunter2:hunter2@mail.example?starttls=yes"),
         ("MAIL_URL", "smtp://hunter2:hunter2@mail.example/inbox"),

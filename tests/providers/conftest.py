@@ -1,7 +1,8 @@
 import pytest
 
 # The suites that adapters inherit are no test modules, and their asserts shall explain themselves.
-pytest.register_assert_rewrite("tests.providers.contract")
+pytest.register_assert_rewrite("tests.providers.contract", "tests.providers.contract_refunds")
+pytest.register_assert_rewrite("tests.providers.switches", "tests.providers.tills")
 
 from tests.sandbox import fixtures  # noqa: E402  # after the rewrite
 

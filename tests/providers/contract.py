@@ -65,6 +65,18 @@ class Desk(ABC):
         """Refuse to make the next checkout."""
 
     @abstractmethod
+    def never_answer_next_refund(self, seconds: float) -> None:
+        """Send the money back, hold the connection for so long and then cut it."""
+
+    @abstractmethod
+    def lose_next_refund(self) -> None:
+        """Neither send the money back nor answer."""
+
+    @abstractmethod
+    def refuse_next_refund(self) -> None:
+        """Refuse to send the money back."""
+
+    @abstractmethod
     def be_unavailable_once(self, retry_after_s: int) -> None:
         """Answer the next read with 503 and Retry-After."""
 

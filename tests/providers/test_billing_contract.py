@@ -9,6 +9,7 @@ from tests.fakes.billing import FakeBilling
 from tests.fakes.desk import FakeDesk
 from tests.fakes.shops import TIMEOUT_S, Shop, billing_shop
 from tests.providers.contract import Desk, ProviderContract
+from tests.providers.contract_refunds import RefundContract
 from tests.sandbox.merchant import look, press
 from webapp.core.money import Money
 from webapp.providers import http
@@ -38,7 +39,7 @@ def desk(fake: FakeBilling, shop: Shop) -> Desk:
     return FakeDesk(fake, shop.connection, shop.request, create="create", read="read")
 
 
-class TestBillingKeepsTheContract(ProviderContract):
+class TestBillingKeepsTheContract(ProviderContract, RefundContract):
     """Every test of the contract, at the fake billing service."""
 
 
@@ -132,4 +133,4 @@ def test_another_process_can_pull_its_levers(fake: FakeBilling, shop: Shop) -> N
     control = f"{fake.url}/_control/faults"
     http.send(HttpRequest("POST", control, headers, fault), timeout_s=TIMEOUT_S)
     read = shop.connection.read(handle, timeout_s=TIMEOUT_S)
-    assert read == Unreadable("status 503", retry_after_s=3)
+    assert read == Unreadable("status 503", retry_after_s=3, is_silent=True)

@@ -9,6 +9,7 @@ from tests.fakes.desk import FakeDesk
 from tests.fakes.paystack import FakePaystack
 from tests.fakes.shops import TIMEOUT_S, Shop, paystack_shop
 from tests.providers.contract import Desk, ProviderContract
+from tests.providers.contract_refunds import RefundContract
 from tests.sandbox.merchant import look, press
 from webapp.core.money import Money
 from webapp.providers import paystack
@@ -31,7 +32,7 @@ def desk(fake: FakePaystack, shop: Shop) -> Desk:
     return FakeDesk(fake, shop.connection, shop.request, create="initialize", read="verify")
 
 
-class TestPaystackKeepsTheContract(ProviderContract):
+class TestPaystackKeepsTheContract(ProviderContract, RefundContract):
     """Every test of the contract, at the fake Paystack."""
 
 

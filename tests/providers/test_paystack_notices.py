@@ -256,8 +256,8 @@ def test_the_levers_work_from_another_process_too(receiver: Receiver) -> None:
         assert pull("webhook", {"url": receiver.url}) == 201
         assert pull("notices", {"manner": "twice"}) == 201
         assert pull("faults", {"call": "verify", "way": "crashed"}) == 201
-        assert pull(f"transactions/{handle.reference}/pay", {"amount": 9000}) == 201
-        assert pull(f"transactions/{handle.reference}/explode", {}) == 404
+        assert pull(f"checkouts/{handle.reference}/pay", {"amount": 9000}) == 201
+        assert pull(f"checkouts/{handle.reference}/explode", {}) == 404
         receiver.wait_for(2)
         assert str(shop.connection.read(handle, timeout_s=TIMEOUT_S)).find("status 500") > 0
         told = shop.found(handle)

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from tests.providers.contract import Desk, ProviderContract
+from tests.providers.contract_refunds import RefundContract
 from tests.sandbox.merchant import Merchant, press
 from webapp.providers.base import CheckoutRequest, Created
 
@@ -37,6 +38,15 @@ class SandboxDesk(Desk):
     def refuse_next_create(self) -> None:
         self._merchant.script("create_refused")
 
+    def never_answer_next_refund(self, seconds: float) -> None:
+        self._merchant.script("refund_never", seconds=seconds)
+
+    def lose_next_refund(self) -> None:
+        self._merchant.script("refund_lost")
+
+    def refuse_next_refund(self) -> None:
+        self._merchant.script("refund_refused")
+
     def be_unavailable_once(self, retry_after_s: int) -> None:
         self._merchant.script("read_unavailable", seconds=retry_after_s)
 
@@ -52,7 +62,7 @@ def desk(merchant: Merchant) -> Desk:
     return SandboxDesk(merchant)
 
 
-class TestSandboxKeepsTheContract(ProviderContract):
+class TestSandboxKeepsTheContract(ProviderContract, RefundContract):
     """Every test of the contract, at the sandbox bank."""
 
 

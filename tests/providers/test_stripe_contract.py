@@ -10,6 +10,7 @@ from tests.fakes.desk import FakeDesk
 from tests.fakes.shops import TIMEOUT_S, Shop, stripe_shop
 from tests.fakes.stripe import FakeStripe
 from tests.providers.contract import Desk, ProviderContract
+from tests.providers.contract_refunds import RefundContract
 from tests.sandbox.merchant import look, press
 from webapp.core import clock
 from webapp.core.money import Money
@@ -54,7 +55,7 @@ def desk(fake: FakeStripe, shop: Shop) -> Desk:
     return FakeDesk(fake, shop.connection, shop.request, create="create", read="read")
 
 
-class TestStripeKeepsTheContract(ProviderContract):
+class TestStripeKeepsTheContract(ProviderContract, RefundContract):
     """Every test of the contract, at the fake Stripe."""
 
 
@@ -195,7 +196,7 @@ def test_a_platform_asks_in_the_name_of_the_account() -> None:
         assert fake.sessions_made[made.checkout_id].account == "acct_shop"
         for name, expected in (
             ("acct_other", Missing()),
-            ("acct_nobody", Unreadable("not authorised")),
+            ("acct_nobody", Unreadable("not authorised", is_unauthorised=True)),
         ):
             access = replace(shop.access, options={"connected_account": name})
             stranger = replace(shop.connection, access=access)
@@ -224,7 +225,7 @@ def test_another_process_can_pull_its_levers(fake: FakeStripe, shop: Shop) -> No
         request = HttpRequest("POST", f"{fake.url}/_control/{path}", headers, content)
         assert send(request).status == 201
     read = shop.connection.read(handle, timeout_s=TIMEOUT_S)
-    assert read == Unreadable("status 503", retry_after_s=3)
+    assert read == Unreadable("status 503", retry_after_s=3, is_silent=True)
     assert [one.money for one in shop.found(handle).payments] == [Money(700, "EUR")]
 
 

@@ -8,6 +8,7 @@ from tests.fakes.desk import FakeDesk
 from tests.fakes.shops import TIMEOUT_S, Shop, sumup_shop
 from tests.fakes.sumup import CURRENCIES, FakeSumUp
 from tests.providers.contract import Desk, ProviderContract
+from tests.providers.contract_refunds import RefundContract
 from tests.sandbox.merchant import look, press
 from webapp.core.money import Money
 from webapp.providers import sumup
@@ -37,7 +38,7 @@ def desk(fake: FakeSumUp, shop: Shop) -> Desk:
     return FakeDesk(fake, shop.connection, shop.request, create="create", read="read")
 
 
-class TestSumUpKeepsTheContract(ProviderContract):
+class TestSumUpKeepsTheContract(ProviderContract, RefundContract):
     """Every test of the contract, at the fake SumUp."""
 
 

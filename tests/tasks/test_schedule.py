@@ -47,8 +47,11 @@ def test_every_periodic_job_has_its_interval(queues: FragileRedis) -> None:
     assert schedule.every(settings) == {
         JobName.VERIFICATION: 5,
         JobName.EXPIRY: 30,
+        JobName.REFUNDS: 15,
         JobName.TICKET_EMAIL: 10,
         JobName.SESSION_CLEANUP: 300,
+        JobName.TOKENS: 60,
+        JobName.ALERTS: 60,
         JobName.AUDIT: 86_400,
     }
     assert set(schedule.every(settings)) == set(JobName) - {JobName.CHECK}

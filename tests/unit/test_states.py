@@ -41,7 +41,7 @@ FINAL: dict[type[State], set[State]] = {
     LinkState: {LinkState.REFUNDED},
     SessionState: {SessionState.COMPLETED},
     AttemptState: {AttemptState.SUCCEEDED},
-    CaptureState: {CaptureState.RETURNED, CaptureState.DISMISSED},
+    CaptureState: {CaptureState.RETURNED},
     RefundState: {RefundState.DONE, RefundState.FAILED},
     TicketState: {TicketState.VOID},
     EmailState: {EmailState.SENT},

@@ -10,6 +10,7 @@ from tests.domain.situations import snapshot
 from tests.factories import Factories, fresh, paid
 from tests.pages import Pages
 from tests.web.desk import desk_of, token_of
+from webapp.core import references
 from webapp.core.money import Money
 from webapp.core.states import EmailState
 from webapp.domain.payments import settlement
@@ -44,11 +45,19 @@ def _with_email(make: Factories) -> Situation:
     return message.link, {**FIELDS, "message": message.reference}
 
 
+def _paid(make: Factories) -> Situation:
+    attempt = make.pending()
+    settlement.apply(attempt.reference, paid(attempt), actor="test")
+    form = {"refund": references.refund_reference(), "amount": "5", "payment": f"pay-{attempt.id}"}
+    return fresh(attempt.link), {**FIELDS, **form}
+
+
 SITUATIONS: Mapping[str, Callable[[Factories], Situation]] = {
     "draft": lambda make: (make.draft(), FIELDS),
     "open": lambda make: (make.link(), FIELDS),
     "in flight": lambda make: (make.pending().link, FIELDS),
     "in review": _in_review,
+    "paid": _paid,
     "paid, without an address": _without_address,
     "paid, with an email": _with_email,
 }
@@ -73,7 +82,7 @@ def test_another_merchants_link_is_not_there_on_any_route(
     before = snapshot()
     gets = routes(rows, "GET", part="<reference>")
     posts = routes(rows, "POST", part="<reference>")
-    assert (len(gets), len(posts)) == (7, 5)
+    assert (len(gets), len(posts)) == (8, 7)
     for name in (link.reference, link.code, str(link.public_id)):
         for rule in gets:
             path = rule.replace("<reference>", name)
@@ -105,7 +114,7 @@ def test_no_form_without_its_token_changes_anything(
     owner = desk_of(rows, make)
     before = snapshot()
     posts = routes(rows, "POST")
-    assert len(posts) == 8
+    assert len(posts) == 18
     for rule in posts:
         path = rule.replace("<reference>", link.reference)
         answer = owner.client.post(path, data={**fields, **token})

@@ -3,7 +3,7 @@
 from flask import Flask
 from flask_migrate import Migrate
 
-from webapp.cli import desk, links, mail, payments, review, users
+from webapp.cli import accounts, alerts, desk, links, mail, payments, refunds, review, users
 from webapp.extensions import db
 
 
@@ -13,10 +13,13 @@ def register(app: Flask) -> None:
     for command in (
         links.group,
         payments.group,
+        refunds.group,
         review.group,
         mail.group,
+        alerts.group,
         desk.merchant_group,
         desk.seed,
         users.user_group,
+        accounts.group,
     ):
         app.cli.add_command(command)

@@ -1,11 +1,14 @@
 """`flask merchant` and `flask seed`: who sells here, and something to try."""
 
+import json
+from pathlib import Path
+
 import click
 from flask.cli import AppGroup
 
 from webapp.cli.shell import refusing
 from webapp.cli.users import password_stdin, read_password
-from webapp.domain.desk import demo, merchants, users
+from webapp.domain.desk import demo, demo_accounts, merchants, users
 from webapp.domain.payments import links
 from webapp.extensions import settings
 
@@ -59,8 +62,15 @@ def create_merchant(
 
 @click.command("seed")
 @click.option("--without-examples", is_flag=True, help="Only what can be paid now.")
+@click.option(
+    "--account",
+    "account_files",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A file with an account at a pretended provider: it gets a demo merchant of its own.",
+)
 @refusing
-def seed(*, without_examples: bool) -> None:
+def seed(*, without_examples: bool, account_files: tuple[Path, ...]) -> None:
     """Make a demo merchant with something to pay; run again, it makes only what is missing."""
     made = demo.prepare(has_examples=not without_examples)
     click.echo(f"Merchant          {made.merchant.name} ({made.merchant.slug})")
@@ -68,6 +78,13 @@ def seed(*, without_examples: bool) -> None:
     click.echo(f"Sign in           {demo.OWNER}  {_password(made)}")
     click.echo(f"Pending order     {made.pending_reference}")
     click.echo(f"Payable link      {links.pay_url(made.payable_code)}")
+    for file in account_files:
+        wish = demo_accounts.Wish.from_json(json.loads(file.read_text()))
+        paid_there = demo_accounts.prepare(wish)
+        click.echo(f"\nMerchant          {paid_there.merchant.name} ({paid_there.merchant.slug})")
+        click.echo(f"Sign in           {paid_there.owner_email}  {demo.PASSWORD}")
+        click.echo(f"Payable link      {links.pay_url(paid_there.payable_code)}")
+        click.echo(f"Notices           {paid_there.notice_url}")
 
 
 def _password(made: demo.Demo) -> str:

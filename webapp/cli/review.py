@@ -28,6 +28,6 @@ def accept(*, slug: str, name: str) -> None:
 @click.option("--reason", required=True, help="Why; it is kept with the order.")
 @refusing
 def dismiss(*, slug: str, name: str, reason: str) -> None:
-    """Do not take the held money as payment. Sending it back is a refund at the provider."""
+    """Do not take the held money as payment. `flask refunds request` sends it back."""
     link = reviews.dismiss(merchants.get(slug), name, reason=reason, actor=ACTOR)
     click.echo(f"{link.reference} is canceled. The money is still where the provider has it.")

@@ -38,6 +38,7 @@ class TooOftenError(TillgateError):
 
     code = "too_often"
     status = HTTPStatus.TOO_MANY_REQUESTS
+    wait_s: int
 
     def __init__(self, wait_s: int) -> None:
         self.wait_s = wait_s
@@ -49,6 +50,7 @@ class TooManyTriesError(TillgateError):
 
     code = "too_many_tries"
     status = HTTPStatus.TOO_MANY_REQUESTS
+    wait_s: int
 
     def __init__(self, wait_s: int) -> None:
         self.wait_s = wait_s

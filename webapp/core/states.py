@@ -190,6 +190,8 @@ CAPTURE_EDGES: Final = _edges(
     (CaptureState.SURPLUS, CaptureState.DISMISSED, "capture_dismissed"),
     (CaptureState.SURPLUS, CaptureState.RETURNED, "capture_returned"),
     (CaptureState.FULFILS, CaptureState.RETURNED, "capture_returned"),
+    # Not taken as payment, and sent back later.
+    (CaptureState.DISMISSED, CaptureState.RETURNED, "capture_returned"),
 )
 
 REFUND_EDGES: Final = _edges(
@@ -229,6 +231,7 @@ ACCOUNT_EDGES: Final = _edges(
     (AccountState.ACTIVE, AccountState.DISCONNECTING, "account_disconnecting", _HIDDEN),
     (AccountState.DISCONNECTING, AccountState.ACTIVE, "account_reconnected", _HIDDEN),
     (AccountState.DISCONNECTING, AccountState.DISCONNECTED, "account_disconnected", _HIDDEN),
+    (AccountState.DISCONNECTED, AccountState.ACTIVE, "account_reconnected", _HIDDEN),
 )
 
 TABLES: Final[Mapping[type[State], Edges]] = MappingProxyType(

@@ -20,6 +20,7 @@ AfterCommit = Callable[..., None]
 
 _OPEN = "tillgate.transaction"
 _LOCKED_LINKS = "tillgate.locked_links"
+_PROMISE = "tillgate.promise"
 
 
 class TransactionError(RuntimeError):
@@ -40,12 +41,17 @@ def transaction() -> Iterator[AfterCommit]:
     if session.info.get(_OPEN):
         raise TransactionError("operations do not nest: pass what you need, or split the work")
     promises: list[tuple[Callable[..., object], tuple[Any, ...]]] = []
+
+    def promise(function: Callable[..., object], *arguments: object) -> None:
+        promises.append((function, arguments))
+
     # What was read before this block belongs to another snapshot.
     session.rollback()
     session.info[_OPEN] = True
     session.info[_LOCKED_LINKS] = set()
+    session.info[_PROMISE] = promise
     try:
-        yield lambda function, *arguments: promises.append((function, arguments))
+        yield promise
         session.commit()
     except BaseException:
         session.rollback()
@@ -57,6 +63,18 @@ def transaction() -> Iterator[AfterCommit]:
             function(*arguments)
         except Exception:
             logger.exception("promise_broken", function=function.__name__)
+
+
+def after_commit(function: Callable[..., object], *arguments: object) -> None:
+    """Note a promise of the transaction that is open, for whoever was not handed the way to.
+
+    Raises:
+        TransactionError: none is open.
+    """
+    info = db.session().info
+    if not info.get(_OPEN):
+        raise TransactionError("a promise belongs to a transaction")
+    info[_PROMISE](function, *arguments)
 
 
 def step_outside() -> None:

@@ -102,16 +102,14 @@ def transition_many(
     name = edge(from_state, to).name
     due = _due(model, from_state, where, limit)
     changed: dict[str, Any] = {"state": to, **(stamps or {})}
+    move = update(model).where(model.id == due.c.id)
     if model is PaymentLink:
+        told = (PaymentLink.id.label("link_id"), PaymentLink.version, PaymentLink.reference)
         changed["version"] = PaymentLink.version + 1
-    moved = (
-        update(model)
-        .where(model.id == due.c.id)
-        .values(changed)
-        .returning(*(getattr(model, key) for key in ("id", "reference")))
-        .cte("moved")
-    )
-    versions = _versions(model, due, moved)
+        moved = versions = move.values(changed).returning(*told).cte("moved")
+    else:
+        moved = move.values(changed).returning(model.id, model.reference).cte("moved")
+        versions = _versions(due, moved)
     rows = select(
         versions.c.link_id,
         versions.c.version,
@@ -122,13 +120,9 @@ def transition_many(
         literal(to.value),
         cast({}, JSONB),
     )
-    told = (
-        insert(PaymentEvent)
-        .from_select(_TOLD, rows, include_defaults=False)
-        .add_cte(moved)
-        .returning(PaymentEvent.id)
-    )
-    return len(db.session.scalars(told).all())
+    tell = insert(PaymentEvent).from_select(_TOLD, rows, include_defaults=False).add_cte(moved)
+    counted = {"preserve_rowcount": True}
+    return db.session.connection().execute(tell, execution_options=counted).rowcount
 
 
 def _due(
@@ -137,22 +131,26 @@ def _due(
     where: tuple[ColumnElement[bool], ...],
     limit: int,
 ) -> CTE:
-    """Lock the rows that shall move, and their links with them."""
+    """Lock the rows that shall move, and their links with them; what ended first comes first.
+
+    By that time there is an index of those alone that can still end. In any other order each batch
+    would first read past all that the batches before it have moved.
+    """
     link_id = PaymentLink.id if model is PaymentLink else PaymentSession.link_id
     query = select(model.id, link_id.label("link_id"), PaymentLink.version)
     if model is PaymentSession:
         query = query.join(PaymentLink, PaymentLink.id == PaymentSession.link_id)
     return (
         query.where(model.state == from_state, *where)
-        .order_by(model.id)
+        .order_by(model.expires_at)
         .limit(limit)
         .with_for_update(skip_locked=True)
         .cte("due")
     )
 
 
-def _versions(model: type[PaymentLink | PaymentSession], due: CTE, moved: CTE) -> CTE:
-    """Say which version each moved row's audit row carries, raising the links that need it."""
+def _versions(due: CTE, moved: CTE) -> CTE:
+    """Say which version each sitting's audit row carries, and raise their links by as many."""
     number = func.row_number().over(partition_by=due.c.link_id, order_by=due.c.id)
     numbered = (
         select(
@@ -163,8 +161,6 @@ def _versions(model: type[PaymentLink | PaymentSession], due: CTE, moved: CTE) -
         .join(moved, moved.c.id == due.c.id)
         .cte("numbered")
     )
-    if model is PaymentLink:
-        return numbered
     highest = (
         select(numbered.c.link_id, func.max(numbered.c.version).label("version"))
         .group_by(numbered.c.link_id)

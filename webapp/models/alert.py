@@ -36,6 +36,8 @@ class Alert(Base):
     raised_at: Mapped[datetime] = made_at()
     last_seen_at: Mapped[datetime] = mapped_column(server_default=func.now())
     ended_at: Mapped[datetime | None]
+    # Why, where a person ended it; None where what it told of was over by itself.
+    end_reason: Mapped[str | None]
 
 
 class AlertMail(Base):

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from webapp.core import references
@@ -107,10 +108,20 @@ class Refund(Base):
     # When it is sent, or read back, next; None once it has ended.
     next_step_at: Mapped[datetime | None]
     steps: Mapped[int] = mapped_column(default=0)
+    # What the provider's books held of this payment before it was asked: none of it is this one.
+    known_before: Mapped[list[str] | None] = mapped_column(JSONB)
+    # How often it was sent; and how often in a row the books were read and did not have it.
+    asks: Mapped[int] = mapped_column(default=0)
+    missing_count: Mapped[int] = mapped_column(default=0)
     lease_token: Mapped[str | None]
     lease_until: Mapped[datetime | None]
 
     capture: Mapped[Capture] = relationship()
+
+    @property
+    def money(self) -> Money:
+        """How much is sent back."""
+        return Money(self.amount_minor, self.currency)
 
     @property
     def trail(self) -> PaymentLink:

@@ -1,7 +1,7 @@
 """A merchant's connection to one payment provider. Never deleted: old attempts are read with it."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, NoReturn
 
 from sqlalchemy import CheckConstraint, ForeignKey, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -37,6 +37,9 @@ class ProviderAccount(Base):
     state: Mapped[AccountState] = state_column(AccountState, AccountState.ACTIVE)
     created_at: Mapped[datetime] = made_at()
 
+    # When the merchant said that new links are paid to this account: the last word counts.
+    chosen_at: Mapped[datetime | None]
+
     # The breaker: while it rests, an account that gave no answers is asked by few.
     failures: Mapped[int] = mapped_column(default=0, server_default=text("0"))
     failing_since: Mapped[datetime | None]
@@ -51,3 +54,13 @@ class ProviderAccount(Base):
     consent_lost_at: Mapped[datetime | None]
 
     merchant: Mapped[Merchant] = relationship()
+
+    @property
+    def subject(self) -> str:
+        """How alerts and logs name this row."""
+        return f"account-{self.id}"
+
+    @property
+    def trail(self) -> NoReturn:
+        """Nowhere: an account belongs to no link, and none of its edges is visible."""
+        raise TypeError("an account belongs to no link")

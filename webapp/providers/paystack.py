@@ -217,6 +217,7 @@ def _observation(data: Mapping[str, Any]) -> Observation:
         reason=parsing.line(said, without=paystack_wire.SECRET)
         if state is ProviderState.ATTEMPT_FAILED
         else None,
+        went_back=payment.money if state is ProviderState.REVERSED else None,
     )
 
 

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from webapp.core.errors import InvalidInputError
 from webapp.core.money import EXPONENTS, Money
-from webapp.providers import parsing
+from webapp.providers import parsing, sandbox_refunds
 from webapp.providers.base import (
     Access,
     Capabilities,
@@ -42,6 +42,7 @@ CAPABILITIES = Capabilities(
     min_expiry=timedelta(seconds=10),
     max_expiry=timedelta(hours=24),
     sends_notices=True,
+    can_repeat_refund=True,
 )
 
 NOTICE_TOLERANCE_S: Final = 300
@@ -75,7 +76,7 @@ def parse_create(answer: HttpAnswer) -> Creation:
     if answer.status in {408, 429} or not (answer.status == 201 or 400 <= answer.status < 500):
         return Unanswered(f"status {answer.status}")
     if answer.status in {401, 403}:
-        return Refused("not authorised")
+        return Refused("not authorised", is_unauthorised=True)
     try:
         body = parsing.body(answer)
         if answer.status == 201:
@@ -97,7 +98,7 @@ def build_read(access: Access, handle: Handle) -> HttpRequest:
 def parse_read(answer: HttpAnswer) -> Read:
     """Translate what the bank says."""
     if answer.status in {401, 403}:
-        return Unreadable("not authorised")
+        return Unreadable("not authorised", is_unauthorised=True)
     try:
         if answer.status == 200:
             return Found(_observation(parsing.body(answer)))
@@ -152,6 +153,12 @@ def parse_notice(access: Access, headers: Mapping[str, str], body: bytes, now: d
         )
     except NotUnderstoodError as error:
         raise MalformedNoticeError(str(error)) from None
+
+
+build_refund = sandbox_refunds.build_refund
+parse_refund = sandbox_refunds.parse_refund
+build_read_refunds = sandbox_refunds.build_read_refunds
+parse_read_refunds = sandbox_refunds.parse_read_refunds
 
 
 def _request(access: Access, method: str, path: str, body: bytes | None = None) -> HttpRequest:

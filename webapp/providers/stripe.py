@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
+from webapp.core.money import Money
 from webapp.providers import parsing, stripe_refunds, stripe_wire
 from webapp.providers.base import (
     Access,
@@ -213,11 +214,13 @@ def _observation(session: Mapping[str, Any]) -> Observation:
     status, paid = parsing.name(session, "status"), parsing.name(session, "payment_status")
     state, raw_state = _state(status, paid, intent), f"{status}/{paid}"
     payments: tuple[Payment, ...] = ()
+    back = None
     if state is ProviderState.PAID:
         payments = (_payment(session, intent, charge),)
         went_back = _went_back(charge)
         if went_back:
             state, raw_state = ProviderState.REVERSED, f"{raw_state}, {went_back}"
+            back = None if charge.get("disputed") is True else _refunded(charge)
     is_live, metadata = session.get("livemode"), session.get("metadata")
     if not isinstance(is_live, bool) or not isinstance(metadata, dict):
         raise NotUnderstoodError("livemode or metadata is not understood")
@@ -234,7 +237,12 @@ def _observation(session: Mapping[str, Any]) -> Observation:
         payments=payments,
         checkout_url=parsing.web_address(session, "url") if has_url else None,
         reason=parsing.line(said, without=stripe_wire.KEY),
+        went_back=back,
     )
+
+
+def _refunded(charge: Mapping[str, Any]) -> Money:
+    return parsing.minor_units(charge, "amount_refunded")
 
 
 def _state(status: str, paid: str, intent: Mapping[str, Any]) -> ProviderState:

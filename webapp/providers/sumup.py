@@ -209,6 +209,7 @@ def _observation(body: Mapping[str, Any]) -> Observation:
         raw_state=raw_state,
         payments=payments,
         checkout_url=None if url is None else parsing.web_address(body, "hosted_checkout_url"),
+        went_back=payments[0].money if state is ProviderState.REVERSED else None,
     )
 
 

@@ -7,10 +7,11 @@ from collections.abc import Callable
 from flask import Blueprint, Response, g, request
 
 from webapp.core.sandbox_keys import account_of
-from webapp.sandbox import answers, checkouts, faults
+from webapp.sandbox import answers, checkouts, faults, refunds
 from webapp.sandbox.bank import the_bank
-from webapp.sandbox.bodies import BadBodyError, NewCheckout, NewFault
+from webapp.sandbox.bodies import BadBodyError, NewCheckout, NewFault, NewRefund
 from webapp.sandbox.faults import FaultKind
+from webapp.sandbox.refunds import KeyUsedError, RefundRefusedError, UnknownPaymentError
 from webapp.sandbox.values import (
     Checkout,
     DuplicateReferenceError,
@@ -94,6 +95,34 @@ def close_checkout(checkout_id: str) -> Response:
     return answers.checkout(closed)
 
 
+@blueprint.post("/payments/<payment_id>/refunds")
+def send_back(payment_id: str) -> Response:
+    """Send money back, in part or in full; the same key again sends back no more."""
+    wish = NewRefund.read(request.get_data())
+    with the_bank().store.transaction() as books:
+        fault = faults.next_for(books, g.account, "refund")
+        if fault and fault.kind is FaultKind.REFUND_UNAVAILABLE:
+            return answers.unavailable(fault.seconds)
+        if fault and fault.kind is FaultKind.REFUND_LOST:
+            return answers.cut()
+        if fault and fault.kind is FaultKind.REFUND_REFUSED:
+            return answers.refusal(422, "refused", "The bank sends nothing back.")
+        refund, is_new = refunds.make(books, g.account, payment_id, key=wish.key, money=wish.money)
+    if fault:
+        time.sleep(fault.seconds)
+        return answers.cut()
+    return answers.in_json(refund.as_json(), 201 if is_new else 200)
+
+
+@blueprint.get("/payments/<payment_id>/refunds")
+def list_refunds(payment_id: str) -> Response:
+    """List what was sent back of a payment, the oldest first."""
+    with the_bank().store.transaction() as books:
+        found = refunds.of_payment(books, g.account, payment_id)
+    listed = [refund.as_json() for refund in found]
+    return answers.in_json({"payment_id": payment_id, "refunds": listed})
+
+
 @blueprint.get("/ledger")
 def show_ledger() -> Response:
     """List every payment the account took: the record to compare other books with."""
@@ -118,6 +147,21 @@ def _bad_body(error: BadBodyError) -> Response:
 @blueprint.errorhandler(UnknownCheckoutError)
 def _unknown(_: UnknownCheckoutError) -> Response:
     return answers.refusal(404, "not_found", "There is no such checkout.")
+
+
+@blueprint.errorhandler(UnknownPaymentError)
+def _unknown_payment(_: UnknownPaymentError) -> Response:
+    return answers.refusal(404, "not_found", "There is no such payment.")
+
+
+@blueprint.errorhandler(RefundRefusedError)
+def _not_sent_back(error: RefundRefusedError) -> Response:
+    return answers.refusal(422, "refused", str(error))
+
+
+@blueprint.errorhandler(KeyUsedError)
+def _key_used(_: KeyUsedError) -> Response:
+    return answers.refusal(409, "key_used", "The key was used before, for something else.")
 
 
 @blueprint.errorhandler(DuplicateReferenceError)

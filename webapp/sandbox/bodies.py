@@ -103,6 +103,29 @@ class NewCheckout(_Body):
         )
 
 
+class NewRefund(_Body):
+    """A merchant's wish that money be sent back."""
+
+    key: str = Field(pattern=r"^[A-Za-z0-9-]{1,64}$")
+    amount_minor: int
+    currency: str
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> Self:
+        try:
+            Money(self.amount_minor, self.currency)
+        except InvalidInputError as error:
+            raise ValueError(str(error)) from None
+        if self.amount_minor == 0:
+            raise ValueError("amount_minor: must be above zero")
+        return self
+
+    @property
+    def money(self) -> Money:
+        """How much, in the bank's own words."""
+        return Money(self.amount_minor, self.currency)
+
+
 class NewFault(_Body):
     """A test's wish that something goes wrong: so many times, for so many seconds."""
 

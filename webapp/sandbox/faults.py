@@ -22,6 +22,10 @@ class FaultKind(StrEnum):
     READ_LIVE = "read_live"  # livemode is true
     READ_PROCESSING = "read_processing"  # status is processing
     CLOSE_REFUSED = "close_refused"  # 409 authorisation_in_progress
+    REFUND_UNAVAILABLE = "refund_unavailable"  # 503, Retry-After `seconds`; nothing is sent back
+    REFUND_LOST = "refund_lost"  # nothing is sent back; the connection is cut at once
+    REFUND_NEVER = "refund_never"  # sent back; the connection is held for `seconds`, then cut
+    REFUND_REFUSED = "refund_refused"  # 422
     DOWN = "down"  # from now on, for `seconds`: 503 to everything
 
 
@@ -47,7 +51,7 @@ def script(
 
 
 def next_for(books: sqlite3.Connection, account: str, call: str) -> Fault | None:
-    """Use up one turn of the account's first fault for `create`, `read` or `close`."""
+    """Use up one turn of the account's first fault for `create`, `read`, `close` or `refund`."""
     row = books.execute(
         "SELECT id, kind, times, seconds FROM faults"
         " WHERE account = ? AND kind GLOB ? || '_*' ORDER BY id LIMIT 1",

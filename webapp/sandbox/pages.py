@@ -5,9 +5,10 @@ from urllib.parse import urlsplit
 from flask import Blueprint, make_response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
-from webapp.sandbox import buttons, checkouts
+from webapp.sandbox import buttons, checkouts, notices, refunds
 from webapp.sandbox.bank import the_bank
 from webapp.sandbox.buttons import Button
+from webapp.sandbox.refunds import RefundRefusedError
 from webapp.sandbox.values import Checkout, NotOpenError, Status, UnknownCheckoutError
 
 blueprint = Blueprint("pages", __name__)
@@ -40,6 +41,26 @@ def press_button(checkout_id: str) -> ResponseReturnValue:
     return redirect(checkout.order.return_url, 303)
 
 
+@blueprint.post("/checkout/<checkout_id>/reverse")
+def reverse(checkout_id: str) -> ResponseReturnValue:
+    """Send back whatever is left of what was taken, as somebody at the bank's desk would."""
+    bank = the_bank()
+    with bank.store.transaction() as books:
+        checkout = checkouts.get(books, checkout_id)
+        if not checkout.payments:
+            return message("Nothing was taken here", "Nothing was changed.", 409)
+        for payment in checkout.payments:
+            refunds.reverse(books, checkout.account, payment.id)
+        notices.queue(books, checkout, delay_s=bank.settings.sandbox_notice_delay_s)
+    bank.clockwork.wake()
+    return message("The money was sent back", "The shop did not ask for it.", 200)
+
+
+@blueprint.errorhandler(RefundRefusedError)
+def _not_sent_back(error: RefundRefusedError) -> ResponseReturnValue:
+    return message("Nothing was sent back", str(error), 409)
+
+
 @blueprint.errorhandler(NotOpenError)
 def _not_open(error: NotOpenError) -> ResponseReturnValue:
     return _ended(error.checkout, 409)
@@ -64,4 +85,6 @@ def message(title: str, text: str, status: int) -> ResponseReturnValue:
 
 
 def _ended(checkout: Checkout, status: int) -> ResponseReturnValue:
-    return render_template("ended.html", checkout=checkout), status
+    page = make_response(render_template("ended.html", checkout=checkout), status)
+    page.headers["Content-Security-Policy"] = policy("'self'")
+    return page

@@ -36,6 +36,17 @@ CREATE TABLE IF NOT EXISTS payments (
   paid_at REAL NOT NULL
 ) STRICT;
 
+CREATE TABLE IF NOT EXISTS refunds (
+  id TEXT PRIMARY KEY,
+  payment_id TEXT NOT NULL REFERENCES payments (id),
+  key TEXT,
+  amount_minor INTEGER NOT NULL CHECK (amount_minor > 0),
+  currency TEXT NOT NULL,
+  made_at REAL NOT NULL
+) STRICT;
+CREATE INDEX IF NOT EXISTS refunds_payment ON refunds (payment_id);
+CREATE INDEX IF NOT EXISTS refunds_key ON refunds (key) WHERE key IS NOT NULL;
+
 CREATE TABLE IF NOT EXISTS notices (
   id INTEGER PRIMARY KEY,
   checkout_id TEXT NOT NULL REFERENCES checkouts (id),

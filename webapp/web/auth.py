@@ -15,8 +15,9 @@ from wtforms import EmailField, PasswordField
 
 from webapp.core.errors import TooManyTriesError
 from webapp.domain.desk import sign_in_tries, users
-from webapp.extensions import login_manager, settings
+from webapp.extensions import login_manager
 from webapp.models import Merchant, User
+from webapp.web import client
 
 blueprint = Blueprint("auth", __name__)
 
@@ -83,7 +84,7 @@ def sign_in() -> ResponseReturnValue:
     form = SignInForm()
     try:
         user = sign_in_tries.verify(
-            form.email.data or "", form.password.data or "", client=_client()
+            form.email.data or "", form.password.data or "", client=client.address()
         )
     except TooManyTriesError as error:
         return _wait(form, error.wait_s)
@@ -131,14 +132,6 @@ def admit() -> ResponseReturnValue | None:
 def onward(wanted: str | None) -> str:
     """Return where to go after signing in: an address of the desk, whatever was asked for."""
     return wanted if wanted and _LOCAL.fullmatch(wanted) else HOME
-
-
-def _client() -> str:
-    # We speak no TLS ourselves: with https there is a proxy in front, and what it writes last into
-    # X-Forwarded-For is who came to it. Without one, whoever comes could write anything.
-    if settings.base_url.startswith("https:") and request.access_route:
-        return request.access_route[-1]
-    return request.remote_addr or ""
 
 
 def _wait(form: SignInForm, wait_s: int) -> ResponseReturnValue:

@@ -16,7 +16,7 @@ from webapp.domain.payments import status as statuses
 from webapp.domain.payments.status import LinkStatus
 from webapp.domain.tickets import buyer_tokens, tickets
 from webapp.extensions import settings
-from webapp.web import pace
+from webapp.web import client, pace
 from webapp.web.codes import clean_code
 from webapp.web.pages import PageName, path, right_page
 from webapp.web.panels import StatusPanel
@@ -54,6 +54,7 @@ def pay(code: str) -> ResponseReturnValue:
             code,
             token=request.cookies.get(_COOKIE),
             buyer_email=request.form.get("email"),
+            client=client.address(),
         )
     except PaymentInFlightError:
         return waiting

@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from webapp.core.states import MAY_HOLD_MONEY, AttentionState, CaptureState, LinkState
 from webapp.domain.desk import users
-from webapp.domain.payments import links, trails
+from webapp.domain.payments import links, refunds, trails
 from webapp.extensions import db
 from webapp.models import (
     AttentionItem,
@@ -17,6 +17,7 @@ from webapp.models import (
     PaymentAttempt,
     PaymentEvent,
     PaymentLink,
+    Refund,
 )
 
 
@@ -27,6 +28,7 @@ class Dossier:
     link: PaymentLink
     attempts: tuple[PaymentAttempt, ...]
     captures: tuple[Capture, ...]
+    refunds: tuple[Refund, ...]
     messages: tuple[EmailMessage, ...]
     open_items: tuple[AttentionItem, ...]
     trail: tuple[PaymentEvent, ...]
@@ -43,6 +45,11 @@ class Dossier:
     def is_sending(self) -> bool:
         """Whether one of its emails is on its way."""
         return any(message.is_under_way for message in self.messages)
+
+    @property
+    def is_sending_back(self) -> bool:
+        """Whether money of it may be on its way back."""
+        return any(refund.state in refunds.UNDER_WAY for refund in self.refunds)
 
     @property
     def held(self) -> tuple[Capture, ...]:
@@ -67,6 +74,7 @@ def of(merchant: Merchant, name: str) -> Dossier:
         link=link,
         attempts=tuple(db.session.scalars(attempts.order_by(PaymentAttempt.id))),
         captures=tuple(db.session.scalars(captures.order_by(Capture.id))),
+        refunds=tuple(refunds.of_link(link)),
         messages=tuple(db.session.scalars(messages.order_by(EmailMessage.id))),
         open_items=tuple(db.session.scalars(items.order_by(AttentionItem.id))),
         trail=tuple(trails.of_link(link)),

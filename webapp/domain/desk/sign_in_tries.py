@@ -4,16 +4,13 @@ They are counted for the address that was typed, and for where they come from. W
 nobody is kept out: the desk must not depend on the queue.
 """
 
-import hashlib
-import hmac
-import ipaddress
 from contextlib import suppress
 from typing import Final
 
 import redis
 import structlog
 
-from webapp.core import text
+from webapp.core import fingerprints, text
 from webapp.core.errors import BusyError, InvalidInputError, TooManyTriesError
 from webapp.domain.desk import users
 from webapp.extensions import queue_redis, settings
@@ -22,9 +19,6 @@ from webapp.models import User
 logger = structlog.get_logger(__name__)
 
 WINDOW_S: Final = 900
-
-# Whoever has one IPv6 address has all of its network.
-_IPV6_NETWORK: Final = 64
 
 
 def verify(email: str, password: str, *, client: str) -> User | None:
@@ -42,7 +36,7 @@ def verify(email: str, password: str, *, client: str) -> User | None:
     address = _normal(email)
     typed, origin = (
         f"sign-in:{_digest(address or email)}",
-        f"sign-in-from:{_digest(_network(client))}",
+        f"sign-in-from:{_digest(fingerprints.network(client))}",
     )
     # Counted before it is looked at: tries that come side by side must not all be the first one.
     _count({typed: settings.sign_in_tries, origin: settings.sign_in_tries_per_address})
@@ -97,17 +91,5 @@ def _normal(email: str) -> str:
         return ""  # nobody signs in with it
 
 
-def _network(client: str) -> str:
-    try:
-        address = ipaddress.ip_address(client)
-    except ValueError:
-        return ""
-    if isinstance(address, ipaddress.IPv4Address):
-        return client
-    return str(ipaddress.ip_network((address.packed, _IPV6_NETWORK), strict=False))
-
-
 def _digest(said: str) -> str:
-    """Name something so that whoever reads the queue learns nothing of it."""
-    secret = settings.secret_key.get_secret_value().encode()
-    return hmac.new(secret, said.encode(), hashlib.sha256).hexdigest()[:32]
+    return fingerprints.of(said, settings.secret_key.get_secret_value())

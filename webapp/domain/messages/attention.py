@@ -4,6 +4,7 @@ from sqlalchemy import select
 
 from webapp.core import clock
 from webapp.core.states import AttentionState
+from webapp.domain.messages import mismatches, patterns
 from webapp.domain.transaction import lock_all, require_locked
 from webapp.domain.transitions import record, transition
 from webapp.extensions import db
@@ -45,6 +46,8 @@ def raise_item(
         )
     )
     record(link, "attention_raised", actor=actor, subject=subject, kind=kind)
+    if kind == "mismatch":
+        patterns.note_mismatch(link)
     return True
 
 
@@ -73,4 +76,6 @@ def end_items(
     for item in items:
         transition(item, AttentionState.ENDED, actor=actor, kind=item.kind)
         item.ended_at, item.ended_by, item.end_reason = clock.now(), actor, reason
+        if item.kind == "mismatch":
+            mismatches.end(item.subject)
     return len(items)

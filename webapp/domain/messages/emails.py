@@ -23,6 +23,7 @@ from webapp.core.states import EmailState
 from webapp.domain.budget import Budget
 from webapp.domain.messages import attention, endings
 from webapp.domain.messages.endings import ACTOR
+from webapp.domain.messages.patience import wait
 from webapp.domain.transaction import database_now, lock, require_locked, step_outside, transaction
 from webapp.domain.transitions import transition
 from webapp.extensions import db, settings
@@ -186,7 +187,7 @@ def _lease_one() -> Lease | None:
         message.handing_over_at = None
         message.tries += 1
         # Set before anything can fail: whatever becomes of this try, others come first.
-        message.due_at = now + endings.wait(message.tries)
+        message.due_at = now + wait(message.tries)
         return Lease(message.id, message.link_id, message.reference, message.template, token)
 
 

@@ -10,6 +10,7 @@ from sqlalchemy import exists, func, select
 
 from webapp.core.states import EmailState
 from webapp.domain.messages import alerts, attention
+from webapp.domain.messages.patience import wait
 from webapp.domain.transaction import database_now
 from webapp.domain.transitions import transition
 from webapp.extensions import db, settings
@@ -20,15 +21,6 @@ ACTOR = "sweep:ticket_email"
 # One open alert is one outage.
 ALERT_KIND = "mail_unavailable"
 ALERT_SUBJECT = "mail"
-
-# A message that was not taken is tried again after 1, 2, 4 … minutes, at most every hour.
-_FIRST_WAIT_S = 60
-_LONGEST_WAIT_S = 3600
-
-
-def wait(tries: int) -> timedelta:
-    """Return how long a message rests after so many tries that concerned it."""
-    return timedelta(seconds=min(_FIRST_WAIT_S * 2 ** (tries - 1), _LONGEST_WAIT_S))
 
 
 def succeed(link: PaymentLink, message: EmailMessage, _reason: str) -> None:

@@ -21,7 +21,7 @@ from webapp.core.states import (
     LinkState,
     SessionState,
 )
-from webapp.domain.messages import attention
+from webapp.domain.messages import attention, patterns
 from webapp.domain.payments import accounts, ends
 from webapp.domain.transaction import database_now, lock, lock_all, require_locked, transaction
 from webapp.domain.transitions import record, transition
@@ -149,6 +149,8 @@ def record_creation(reference: str, creation: Creation, *, actor: str) -> str | 
                 transition(attempt, AttemptState.FAILED, actor=actor, reason=creation.reason[:200])
                 interrupt(attempt, "network", actor=actor)
                 weigh(attempt.link)
+                if not creation.is_unauthorised:  # that is the merchant's doing, not the buyer's
+                    patterns.note_failed_attempt(reference)
         else:
             attempt.next_check_at = database_now()
             after_commit(jobs.check, reference)
@@ -372,3 +374,4 @@ def note_declined(attempt: PaymentAttempt, *, actor: str, reason: str | None) ->
             subject=attempt.reference,
             reason=(reason or "")[:200],
         )
+        patterns.note_failed_attempt(attempt.reference)

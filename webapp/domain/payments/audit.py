@@ -4,7 +4,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from sqlalchemy import ColumnElement, Exists, ScalarSelect, Select, exists, func, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Exists,
+    ScalarSelect,
+    Select,
+    SQLColumnExpression,
+    exists,
+    func,
+    or_,
+    select,
+)
 
 from webapp.core.money import Money
 from webapp.core.states import (
@@ -17,6 +27,7 @@ from webapp.core.states import (
     LinkState,
     RefundState,
 )
+from webapp.domain.payments.refunds import UNDER_WAY
 from webapp.extensions import db
 from webapp.models import (
     AttentionItem,
@@ -94,6 +105,12 @@ def _rules() -> dict[str, Select[str]]:
         .select_from(capture)
         .join(link, of_link)
     )
+    refunds = (
+        select(link.reference + "/" + Refund.reference)
+        .select_from(Refund)
+        .join(capture, capture.id == Refund.capture_id)
+        .join(link, of_link)
+    )
     return {
         "paid, and no money fulfils it": links.where(
             link.state == LinkState.PAID,
@@ -135,10 +152,35 @@ def _rules() -> dict[str, Select[str]]:
         ),
         "money sent back, and the refunds do not add up": captures.where(
             capture.state == CaptureState.RETURNED,
-            capture.amount_minor
-            != select(func.coalesce(func.sum(Refund.amount_minor), 0))
-            .where(Refund.capture_id == capture.id, Refund.state == RefundState.DONE)
-            .scalar_subquery(),
+            capture.amount_minor != _sent_back(capture, Refund.state == RefundState.DONE),
+        ),
+        "a refund is uncertain, and nobody was told": refunds.where(
+            Refund.state == RefundState.UNKNOWN, ~_waits("refund_unknown", subject=Refund.reference)
+        ),
+        "a refund failed, and nobody was told": refunds.where(
+            Refund.state == RefundState.FAILED,
+            ~_was_told("refund_failed", subject=Refund.reference),
+        ),
+        "a refund is stuck for more than a day": refunds.where(
+            Refund.state.in_(UNDER_WAY),
+            Refund.created_at < func.now() - timedelta(days=1),
+            or_(
+                Refund.next_step_at.is_(None),
+                Refund.next_step_at < func.now() - timedelta(hours=1),
+                Refund.state == RefundState.REQUESTED,
+            ),
+        ),
+        "more is sent back than was taken": captures.where(
+            capture.amount_minor < _sent_back(capture, Refund.state != RefundState.FAILED)
+        ),
+        "all of it is back, and the money does not say so": captures.where(
+            capture.state != CaptureState.RETURNED,
+            capture.amount_minor > 0,
+            capture.amount_minor == _sent_back(capture, Refund.state == RefundState.DONE),
+        ),
+        "refunded, and money of it has not gone back": links.where(
+            link.state == LinkState.REFUNDED,
+            exists().where(of_link, capture.state.in_({CaptureState.FULFILS, CaptureState.HELD})),
         ),
         "dismissed money without a reason": captures.where(
             capture.state == CaptureState.DISMISSED,
@@ -185,11 +227,20 @@ def _has_live_attempt() -> ColumnElement[bool]:
     )
 
 
-def _waits(*kinds: str, subject: ColumnElement[str] | None = None) -> ColumnElement[bool]:
+def _waits(*kinds: str, subject: SQLColumnExpression[str] | None = None) -> ColumnElement[bool]:
     """Say whether an open attention item of these kinds lies on the link."""
-    is_about = _was_told(*kinds).where(AttentionItem.state == AttentionState.OPEN)
-    return is_about if subject is None else is_about.where(AttentionItem.subject == subject)
+    return _was_told(*kinds, subject=subject).where(AttentionItem.state == AttentionState.OPEN)
 
 
-def _was_told(*kinds: str) -> Exists:
-    return exists().where(AttentionItem.link_id == PaymentLink.id, AttentionItem.kind.in_(kinds))
+def _was_told(*kinds: str, subject: SQLColumnExpression[str] | None = None) -> Exists:
+    told = exists().where(AttentionItem.link_id == PaymentLink.id, AttentionItem.kind.in_(kinds))
+    return told if subject is None else told.where(AttentionItem.subject == subject)
+
+
+def _sent_back(capture: type[Capture], which: ColumnElement[bool]) -> ScalarSelect[int]:
+    return (
+        select(func.coalesce(func.sum(Refund.amount_minor), 0))
+        .where(Refund.capture_id == capture.id, which)
+        .correlate(capture)
+        .scalar_subquery()
+    )

@@ -77,6 +77,7 @@ def _tell(account: ProviderAccount, read: Unreadable) -> None:
             "expires meanwhile, and what was paid is found as soon as it answers."
         ),
         merchant_id=account.merchant_id,
+        path="/desk/account",
     )
 
 

@@ -1,19 +1,20 @@
 """Captures: what becomes of money that a provider says it took."""
 
+from datetime import timedelta
 from enum import Enum, auto
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from webapp import jobs
 from webapp.core import clock
 from webapp.core.states import CaptureState, LinkState
-from webapp.domain.messages import alerts, attention, emails
+from webapp.domain.messages import attention, emails, mismatches, patterns
 from webapp.domain.messages.emails import Template
 from webapp.domain.payments import closing
 from webapp.domain.tickets import capacity, tickets
 from webapp.domain.transaction import AfterCommit
 from webapp.domain.transitions import transition
-from webapp.extensions import db
+from webapp.extensions import db, settings
 from webapp.models import Capture, PaymentAttempt, PaymentLink
 from webapp.providers.base import Payment
 
@@ -100,7 +101,7 @@ def _booked_before(attempt: PaymentAttempt, references: list[str], actor: str) -
     ).all()
     others = sorted(row.payment_reference for row in rows if row.attempt_id != attempt.id)
     if others:
-        attention.raise_item(
+        is_news = attention.raise_item(
             attempt.link,
             "mismatch",
             "The provider names a payment that was booked for another order already.",
@@ -108,6 +109,8 @@ def _booked_before(attempt: PaymentAttempt, references: list[str], actor: str) -
             subject=attempt.reference,
             sight=", ".join(others)[:500],
         )
+        if is_news:
+            patterns.note_double_booking(attempt.link, attempt.provider_account_id, others)
     return {row.payment_reference for row in rows}
 
 
@@ -120,6 +123,7 @@ def _write(attempt: PaymentAttempt, payment: Payment) -> Capture:
         amount_minor=payment.money.minor,
         currency=payment.money.currency,
         paid_at=payment.paid_at,
+        next_look_at=func.now() + timedelta(seconds=settings.check_paid_every_s),
     )
     db.session.add(capture)
     return capture
@@ -194,20 +198,4 @@ def _hold_mismatched(
     )
     if was_reversed and all(capture.money == attempt.money for capture in held):
         return  # the amount is right: the item about the reversal says the rest
-    alerts.raise_once(
-        "critical",
-        "amount_mismatch",
-        subject=link.reference,
-        headline=f"Amount Mismatch - Order {link.reference}",
-        body=(
-            "CRITICAL PAYMENT ISSUE\n"
-            f"Order: {link.reference}\n"
-            f"Expected: {attempt.money}\n"
-            f"Received: {received}\n"
-            f"Customer: {link.buyer_email or 'unknown'}\n"
-            f"Customer's name: {link.buyer_name or 'unknown'}\n"
-            "This order requires IMMEDIATE manual review.\n"
-            "Do NOT issue tickets until verified.\n"
-        ),
-        merchant_id=link.merchant_id,
-    )
+    mismatches.tell_amount(attempt, received)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from webapp.core import text
 from webapp.core.errors import InvalidInputError, NotFoundError
 from webapp.core.states import LinkState
+from webapp.domain.messages import patterns
 from webapp.domain.payments import accounts, attempts, sessions
 from webapp.domain.transaction import lock, step_outside, transaction
 from webapp.extensions import settings
@@ -24,13 +25,14 @@ class Started:
     was_refused: bool
 
 
-def start(code: str, *, token: str | None, buyer_email: str | None) -> Started:
+def start(code: str, *, token: str | None, buyer_email: str | None, client: str = "") -> Started:
     """Begin an attempt for a link, commit it, and only then ask the provider for a checkout.
 
     Args:
         code: the link's.
         token: from the buyer's cookie, if there is one.
         buyer_email: where the tickets go; needed where the link does not say it.
+        client: the network address of the buyer's browser, where it is known. It is not kept.
 
     Raises:
         NotFoundError: there is no such link.
@@ -39,7 +41,7 @@ def start(code: str, *, token: str | None, buyer_email: str | None) -> Started:
         PaymentInFlightError: a payment could be on its way already.
         AccountNotConnectedError: the merchant's account takes no payments.
     """
-    with transaction():
+    with transaction() as after_commit:
         link = lock(PaymentLink, PaymentLink.code == code)
         if link.state is LinkState.DRAFT:
             raise NotFoundError("there is no such link")
@@ -52,6 +54,7 @@ def start(code: str, *, token: str | None, buyer_email: str | None) -> Started:
         reference = attempt.reference
         request = CheckoutRequest.from_json(attempt.request)
         connection = accounts.connection(attempt.provider_account)
+        after_commit(patterns.remember_origin, reference, client)
     step_outside()
     creation = connection.create(request, timeout_s=settings.provider_create_timeout_s)
     url = attempts.record_creation(reference, creation, actor=ACTOR)

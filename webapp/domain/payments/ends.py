@@ -77,4 +77,5 @@ def tell(link: PaymentLink) -> None:
                 " paid in time. The provider was asked before it ended."
             ),
             merchant_id=link.merchant_id,
+            path=f"/desk/links/{link.reference}",
         )

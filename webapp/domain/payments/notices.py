@@ -11,11 +11,12 @@ from sqlalchemy.dialects.postgresql import insert
 from webapp import jobs
 from webapp.core import clock
 from webapp.core.errors import NotFoundError
+from webapp.domain.messages import patterns
 from webapp.domain.payments import accounts
 from webapp.domain.transaction import transaction
 from webapp.extensions import db
 from webapp.models import PaymentAttempt, ProviderAccount, ProviderNotice
-from webapp.providers.base import Hint
+from webapp.providers.base import Hint, UnauthenticNoticeError
 
 logger = structlog.get_logger(__name__)
 
@@ -51,13 +52,20 @@ def receive(
         MalformedNoticeError: it is signed and makes no sense.
     """
     account = accounts.by_hook_token(provider, token)
-    hint = accounts.connection(account).notice(headers, body, clock.now())
+    try:
+        hint = accounts.connection(account).notice(headers, body, clock.now())
+    except UnauthenticNoticeError:
+        patterns.note_refused_notice(account)
+        raise
     if reference is not None:
         hint = replace(hint, reference=reference)
     with transaction() as after_commit:
         attempt_id = _pull_forward(account, hint)
         if attempt_id is None and not hint.is_signed:
             raise NotFoundError("there is no such checkout")
+        named = hint.reference or hint.checkout_id
+        if attempt_id is None and named is not None:
+            patterns.note_unknown_checkout(account, hint.kind, named)
         row = insert(ProviderNotice).values(
             provider_account_id=account.id,
             dedupe_key=hint.dedupe_key[:200],

@@ -1,10 +1,15 @@
 """Reviews: a person decides about money that was held."""
 
 from webapp.core import clock, text
-from webapp.core.errors import LinkNotPayableError, NoRoomError, PaymentInFlightError
+from webapp.core.errors import (
+    LinkNotPayableError,
+    NoRoomError,
+    NotRefundableError,
+    PaymentInFlightError,
+)
 from webapp.core.states import CaptureState, LinkState
 from webapp.domain.messages import attention
-from webapp.domain.payments import captures, links
+from webapp.domain.payments import captures, links, refunds
 from webapp.domain.tickets import capacity
 from webapp.domain.transaction import lock, lock_all, transaction
 from webapp.domain.transitions import transition
@@ -22,9 +27,12 @@ def accept(merchant: Merchant, name: str, *, actor: str) -> PaymentLink:
         NotFoundError: the merchant has no such link.
         LinkNotPayableError: it is not in review.
         NoRoomError: its places were given away meanwhile.
+        NotRefundableError: some of its money may be on its way back.
     """
     with transaction() as after_commit:
         link, held = _lock_for_review(merchant, name)
+        if refunds.are_under_way(link):
+            raise NotRefundableError("money of this order may be on its way back: wait for its end")
         if not capacity.reserve(link):
             raise NoRoomError("the places were given away meanwhile: dismiss, or make room first")
         fitting = [capture for capture in held if capture.money == link.money] or held

@@ -11,7 +11,7 @@ from webapp.core.states import (
     AttemptState,
     SessionState,
 )
-from webapp.domain.messages import alerts, attention
+from webapp.domain.messages import attention, mismatches, patterns
 from webapp.domain.payments import attempts, captures, closing, reversals
 from webapp.domain.transaction import transaction
 from webapp.domain.transitions import transition
@@ -128,14 +128,7 @@ def _refuse_foreign(attempt: PaymentAttempt, observation: Observation, actor: st
         sight=sight[:500],
     )
     if is_news:
-        alerts.raise_once(
-            "critical",
-            "foreign_answer",
-            subject=attempt.reference,
-            headline=f"Foreign answer - Order {attempt.link.reference}",
-            body=f"Asked about {attempt.reference}, the provider answered with {sight}.",
-            merchant_id=attempt.link.merchant_id,
-        )
+        mismatches.tell_foreign(attempt, observation)
     return Outcome.FOREIGN
 
 
@@ -184,6 +177,8 @@ def _end(attempt: PaymentAttempt, to: AttemptState, actor: str, reason: str | No
         return Outcome.NOTHING_NEW
     transition(attempt, to, actor=actor, reason=(reason or "")[:200])
     attempts.interrupt(attempt, "declined" if to is AttemptState.FAILED else "timeout", actor=actor)
+    if to is AttemptState.FAILED:
+        patterns.note_failed_attempt(attempt.reference)
     attempts.weigh(attempt.link)
     return Outcome.ENDED
 

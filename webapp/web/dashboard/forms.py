@@ -26,7 +26,7 @@ from webapp import paper
 from webapp.core import clock, references, text, wall_clock
 from webapp.core.errors import InvalidInputError
 from webapp.core.money import EXPONENTS, Money
-from webapp.domain.payments import accounts, links, reviews
+from webapp.domain.payments import accounts, links, refunds, reviews
 from webapp.domain.tickets import events
 from webapp.models import Event, Merchant, PaymentLink
 from webapp.web.dashboard.sentences import spoken
@@ -246,6 +246,26 @@ class DismissForm(DeskForm):
     def validate_reason(self, field: Field) -> None:
         """Ask the rule for reasons."""
         checked(lambda: text.one_line("reason", field.data or "", reviews.MAX_REASON))
+
+
+class RefundForm(DeskForm):
+    """How much of a payment is sent back, and why; it names the refund that it makes."""
+
+    refund = HiddenField(default=references.refund_reference)
+    payment = HiddenField()
+    amount = StringField("Amount")
+    reason = StringField("Reason")
+
+    # Of the payment; the view says it.
+    currency = "EUR"
+
+    def validate_amount(self, field: Field) -> None:
+        """Ask the rule for money."""
+        checked(lambda: amount(field.data or "", self.currency))
+
+    def validate_reason(self, field: Field) -> None:
+        """Ask the rule for reasons."""
+        checked(lambda: text.one_line("reason", field.data or "", refunds.MAX_REASON))
 
 
 class SendForm(DeskForm):

@@ -12,8 +12,9 @@ from webapp.domain.desk.dossiers import Dossier
 from webapp.domain.messages import resending
 from webapp.domain.payments import links
 from webapp.domain.payments.link_lists import LinkList, Listed, Tab
-from webapp.models import AttentionItem, Capture, EmailMessage, PaymentAttempt, PaymentEvent
+from webapp.models import AttentionItem, EmailMessage, PaymentAttempt, PaymentEvent
 from webapp.web.dashboard import sentences
+from webapp.web.dashboard.taken import Taken
 
 _CLOSING: Final = {"cancel": "CANCELING", "expiry": "CLOSING"}
 
@@ -129,26 +130,6 @@ class Happening:
 
 
 @dataclass(frozen=True)
-class Taken:
-    """Money that the provider took, and what became of it."""
-
-    money: Money
-    state: str
-    reference: str
-    at: datetime
-
-    @classmethod
-    def of(cls, capture: Capture) -> Self:
-        """Say what is known of the money."""
-        return cls(
-            money=capture.money,
-            state=capture.state.value,
-            reference=capture.payment_reference,
-            at=capture.paid_at or capture.created_at,
-        )
-
-
-@dataclass(frozen=True)
 class Try:
     """One attempt to pay, with the money it brought."""
 
@@ -157,6 +138,12 @@ class Try:
     state: str
     money: Money
     at: datetime
+    # The provider's names for it, where it has told them.
+    checkout_id: str | None
+    order_id: str | None
+    # When the provider was asked last, and what it said.
+    asked_at: datetime | None
+    said: str | None
     taken: tuple[Taken, ...]
 
     @classmethod
@@ -169,7 +156,11 @@ class Try:
             state=attempt.state.value,
             money=attempt.money,
             at=attempt.created_at,
-            taken=tuple(map(Taken.of, brought)),
+            checkout_id=attempt.checkout_id,
+            order_id=attempt.order_id,
+            asked_at=attempt.last_read_at,
+            said=attempt.last_read,
+            taken=tuple(Taken.of(capture, dossier) for capture in brought),
         )
 
 
@@ -249,6 +240,7 @@ class LinkPanel:
     offers_open: bool
     offers_cancel: bool
     offers_review: bool
+    offers_verify: bool
     wants_address: bool
     is_busy: bool
 
@@ -283,7 +275,7 @@ class LinkPanel:
             provider=link.provider_account.provider,
             is_test=not link.provider_account.is_live,
             matters=tuple(map(Matter.of, _matters(dossier))),
-            held=tuple(map(Taken.of, dossier.held)),
+            held=tuple(Taken.of(capture, dossier) for capture in dossier.held),
             tries=tuple(Try.of(attempt, dossier) for attempt in dossier.attempts),
             messages=tuple(Mailed.of(message, dossier) for message in dossier.messages),
             timeline=tuple(Happening.of(one, dossier) for one in reversed(dossier.trail)),
@@ -291,8 +283,9 @@ class LinkPanel:
             offers_cancel=link.state in {LinkState.DRAFT, LinkState.OPEN}
             and link.closing_for not in _CLOSING,
             offers_review=link.state is LinkState.REVIEW,
+            offers_verify=any(one.watch_until > clock.now() for one in dossier.attempts),
             wants_address=is_paid and not dossier.messages,
-            is_busy=link.state is LinkState.OPEN or dossier.is_sending,
+            is_busy=link.state is LinkState.OPEN or dossier.is_sending or dossier.is_sending_back,
         )
 
 

@@ -41,6 +41,7 @@ EVENTS: Final[Mapping[str, str]] = MappingProxyType(
         "surplus_received": "Money came in that pays for nothing",
         "capture_dismissed": "Money was set aside",
         "capture_returned": "Money went back to the buyer",
+        "refund_requested": "Somebody wants money sent back",
         "refund_accepted": "The provider accepted the refund",
         "refund_done": "The refund is done",
         "refund_failed": "The refund failed",
@@ -106,6 +107,7 @@ _REASONS: Final[Mapping[str, str]] = MappingProxyType(
 def event(happened: PaymentEvent) -> tuple[str, str]:
     """Return what happened, and what else is known of it: a reason, or what is to be looked at."""
     told = [KINDS.get(str(happened.detail.get("kind")), "")]
+    told.append(str(happened.detail.get("amount") or ""))
     reason = str(happened.detail.get("reason") or "")
     told.append(_REASONS.get(reason, reason))
     return EVENTS[happened.name], ": ".join(word for word in told if word)
