@@ -36,9 +36,10 @@ seed: ## Put the demo data into the development database
 laws: ## Switch each law's guard off and show that a test fails
 	@exec $(READY) python -m dev.laws
 
-drill: ## Run the longest tests, then pay under crashes of everything and count the money
+drill: ## Run the longest tests, pay under crashes of everything, then 500 random histories
 	@$(READY) python -m dev.run_tests -m drill
-	@exec $(READY) python -m dev.drill
+	@$(READY) python -m dev.drill
+	@exec $(READY) python -m dev.run_tests -n0 --hypothesis-profile=drill tests/properties
 
 docs: ## Write the generated parts of docs/, and take the pictures of every page
 	@$(READY) python -m dev.docs

@@ -41,7 +41,8 @@ _ATTEMPTS: Final = """
                                  watch_until, next_check_at, unreadable_count, missing_count,
                                  created_at)
     SELECT 'att-' || name, link.id, sitting.id, provider_account_id, 2500, 'EUR', 'PENDING', true,
-           '{}', CASE WHEN n * %(paid)s / %(count)s > (n - 1) * %(paid)s / %(count)s
+           jsonb_build_object('reference', 'att-' || name),
+           CASE WHEN n * %(paid)s / %(count)s > (n - 1) * %(paid)s / %(count)s
                      THEN 'paid.' ELSE 'open.' END || 'att-' || name,
            'https://bank.example/', now() + interval '1 day', now(), 0, 0,
            now() - interval '10 min'

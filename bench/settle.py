@@ -16,7 +16,7 @@ from dev.stack import Stack
 from webapp.core import clock
 from webapp.core.money import Money
 from webapp.domain.desk import merchants
-from webapp.domain.payments import attempts, links, sessions, settlement
+from webapp.domain.payments import attempts, creations, links, sessions, settlement
 from webapp.domain.transaction import lock, transaction
 from webapp.models import PaymentLink
 from webapp.providers.base import Created, Observation, Payment, ProviderState
@@ -83,9 +83,7 @@ def _pending(number: int) -> Observation:
         reference = attempt.reference
         account = attempt.provider_account.external_account
     checkout_id = f"chk-{secrets.token_hex(8)}"
-    attempts.record_creation(
-        reference, Created(checkout_id, "https://bank.example/"), actor="bench"
-    )
+    creations.record(reference, Created(checkout_id, "https://bank.example/"), actor="bench")
     return Observation(
         account=account,
         checkout_id=checkout_id,

@@ -19,6 +19,15 @@ ONE_DOOR: Final = (
     ),
     Guard(
         law=1,
+        what="the wait for whoever settles the same payment in the same moment",
+        file="webapp/domain/transaction.py",
+        old="query = select(model).where(*where).with_for_update()\n",
+        new="query = select(model).where(*where).with_for_update(skip_locked=True)\n",
+        test="tests/domain/test_fifty_at_once.py"
+        "::test_fifty_settlements_of_one_payment_from_everywhere_make_it_paid_once",
+    ),
+    Guard(
+        law=1,
         what="the question whether this money is written down already",
         file=f"{_PAYMENTS}/captures.py",
         old="for reference in named if reference not in known]",
@@ -30,7 +39,7 @@ ONE_DOOR: Final = (
         law=1,
         what="money booked by the settlement alone, here also by pressing Pay",
         file=f"{_PAYMENTS}/checkouts.py",
-        old="    url = attempts.record_creation(reference, creation, actor=ACTOR)\n",
+        old="    url = creations.record(reference, creation, actor=ACTOR)\n",
         new="    url = captures.take(attempt, creation.payments, actor=ACTOR)\n",
         test="tests/house/test_one_door.py::test_only_the_settlement_books_money",
     ),
@@ -75,7 +84,7 @@ TRUTH_FROM_A_READ: Final = (
     Guard(
         law=2,
         what="our create's answer, when it comes after the money",
-        file=f"{_PAYMENTS}/attempts.py",
+        file=f"{_PAYMENTS}/creations.py",
         old="    if attempt.state is AttemptState.CREATED:\n"
         "        transition(attempt, AttemptState.PENDING",
         new="    if attempt.state is not AttemptState.PENDING:\n"
@@ -104,7 +113,7 @@ TRUTH_FROM_A_READ: Final = (
     Guard(
         law=2,
         what="create never answered: silence is no refusal",
-        file=f"{_PAYMENTS}/attempts.py",
+        file=f"{_PAYMENTS}/creations.py",
         old="elif isinstance(creation, Refused):",
         new="elif not isinstance(creation, Created):",
         test="tests/domain/test_creation_at_bank.py"
@@ -122,7 +131,7 @@ TRUTH_FROM_A_READ: Final = (
     Guard(
         law=2,
         what="a minute and two reads until a request counts as never made",
-        file=f"{_PAYMENTS}/attempts.py",
+        file=f"{_PAYMENTS}/creations.py",
         old="attempt.missing_count >= 2 and age.total_seconds()",
         new="attempt.missing_count >= 1 or age.total_seconds()",
         test="tests/domain/test_creation_at_bank.py"

@@ -175,7 +175,7 @@ NOTHING_SENSITIVE: Final = (
     Guard(
         law=11,
         what="jobs that carry an attempt's reference and nothing else",
-        file=f"{_PAYMENTS}/attempts.py",
+        file=f"{_PAYMENTS}/creations.py",
         old="            attempt.next_check_at = database_now()\n"
         "            after_commit(jobs.check, reference)\n",
         new="            attempt.next_check_at = database_now()\n"

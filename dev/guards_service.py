@@ -78,8 +78,8 @@ NO_CALL_UNDER_LOCK: Final = (
         law=6,
         what="the checkout asked for after the commit; here before it",
         file=f"{_PAYMENTS}/checkouts.py",
-        old="    step_outside()\n    creation = connection.create(",
-        new="        creation = connection.create(",
+        old="    step_outside()\n    creation = tokens.create(",
+        new="        creation = tokens.create(",
         test="tests/domain/test_calls_outside.py::test_nothing_is_locked_while_a_bank_says_nothing",
     ),
     Guard(

@@ -12,7 +12,7 @@ from webapp.core import clock, references
 from webapp.core.money import Money
 from webapp.core.states import LinkState
 from webapp.domain.desk import merchants
-from webapp.domain.payments import accounts, attempts, links, sessions
+from webapp.domain.payments import accounts, attempts, creations, links, sessions
 from webapp.domain.tickets import events
 from webapp.domain.transaction import lock, transaction
 from webapp.extensions import db
@@ -115,7 +115,7 @@ class Factories:
         attempt = self.created(link, **order)
         checkout_id = f"chk-{attempt.id}"
         made = Created(checkout_id, f"https://bank.example/{checkout_id}")
-        attempts.record_creation(attempt.reference, made, actor="test")
+        creations.record(attempt.reference, made, actor="test")
         return attempt
 
     def overdue(self, link: PaymentLink, *, by: timedelta = timedelta(seconds=1)) -> None:

@@ -1,4 +1,4 @@
-"""A provider account that gives no answers: seen by everybody, told once, and healed by an answer."""
+"""A provider account that gives no answers: everybody sees it, and somebody is told once."""
 
 import pytest
 
@@ -41,7 +41,7 @@ def test_an_account_that_rests_twice_is_told_of_once(
     make: Factories,
     account: ProviderAccount,
     monkeypatch: pytest.MonkeyPatch,
-    read: Read,
+    read: Unreadable,
     headline: str,
 ) -> None:
     for _ in range(3):

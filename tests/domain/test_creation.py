@@ -11,7 +11,7 @@ from tests.factories import Factories, everything, fresh, observed, paid
 from webapp.core import clock
 from webapp.core.errors import NotFoundError
 from webapp.core.states import AttemptState, LinkState, SessionState
-from webapp.domain.payments import attempts, audit, links, settlement, trails
+from webapp.domain.payments import attempts, audit, creations, links, settlement, trails
 from webapp.extensions import queue_redis
 from webapp.models import AttentionItem, PaymentAttempt
 from webapp.providers.base import Created, Creation, ProviderState, Refused, Unanswered
@@ -20,11 +20,11 @@ MADE = Created("chk-1", "https://bank.example/chk-1")
 
 
 def record(attempt: PaymentAttempt, creation: Creation) -> str | None:
-    return attempts.record_creation(attempt.reference, creation, actor="test")
+    return creations.record(attempt.reference, creation, actor="test")
 
 
 def miss(attempt: PaymentAttempt) -> None:
-    attempts.note_missing(attempt.reference, actor="test")
+    creations.note_missing(attempt.reference, actor="test")
 
 
 def age(make: Factories, attempt: PaymentAttempt, seconds: float) -> None:
@@ -199,11 +199,11 @@ def test_a_checkout_that_was_given_up_and_is_there_after_all_can_be_paid_again(
 ) -> None:
     attempt = make.created()
     if answer is not None:
-        attempts.record_creation(attempt.reference, answer, actor="test")
+        creations.record(attempt.reference, answer, actor="test")
     else:
         make.change(attempt, created_at=clock.now() - timedelta(minutes=5))
         for _ in range(2):
-            attempts.note_missing(attempt.reference, actor="test")
+            creations.note_missing(attempt.reference, actor="test")
     assert (fresh(attempt).state, attempt.link.may_hold_money) == (AttemptState.FAILED, False)
     said = observed(attempt, ProviderState.OPEN, checkout_id="chk-found")
     settlement.apply(attempt.reference, said, actor="test")
@@ -217,7 +217,7 @@ def test_a_checkout_that_was_given_up_and_is_there_after_all_can_be_paid_again(
 
 def test_a_checkout_that_is_found_after_its_link_has_ended_is_only_watched(make: Factories) -> None:
     attempt = make.created()
-    attempts.record_creation(attempt.reference, Refused("no"), actor="test")
+    creations.record(attempt.reference, Refused("no"), actor="test")
     links.cancel(make.shop, attempt.link.code, actor="test")
     said = observed(attempt, ProviderState.OPEN, checkout_id="chk-found")
     settlement.apply(attempt.reference, said, actor="test")

@@ -24,7 +24,6 @@ def account(make: Factories) -> ProviderAccount:
     ("provider", "minor", "currency", "field"),
     [
         ("sumup", 2500, "NGN", "currency"),
-        ("sumup", 2500, "HUF", "currency"),
         ("paystack", 2500, "EUR", "currency"),
         ("paystack", 4_999, "NGN", "amount"),
         ("paystack", 5_000, "NGN", None),
@@ -42,11 +41,7 @@ def test_a_link_that_the_provider_would_refuse_stays_a_draft(
     field: str | None,
 ) -> None:
     make.change(account, provider=provider)
-    try:
-        link = make.draft(money=Money(minor, currency))
-    except InvalidInputError as error:
-        assert (error.field, currency) == ("currency", "HUF"), "not one of ours at all"
-        return
+    link = make.draft(money=Money(minor, currency))
     if field is None:
         assert links.open_(make.shop, link.code, actor="test").state is LinkState.OPEN
         return

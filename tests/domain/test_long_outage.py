@@ -85,7 +85,8 @@ def test_an_hour_of_503_expires_nothing_is_told_once_and_all_settles_afterwards(
     assert states([*paid_before, *paid_meanwhile]) == {LinkState.PAID}
     assert [fresh(attempt.link).state for attempt in unpaid] == [LinkState.EXPIRED, LinkState.OPEN]
     assert at_bank.shows_closed(unpaid[0])
-    assert (fresh(account).failures, account.failing_since, account.rests_until) == (0, None, None)
+    healed = fresh(account)
+    assert (healed.failures, healed.failing_since, healed.rests_until) == (0, None, None)
     assert [one.ended_at is not None for one in everything(Alert)] == [True]
     assert everything(AttentionItem) == []
     assert audit.run().is_clean

@@ -6,7 +6,7 @@ from tests.conftest import Configure
 from tests.domain.test_notices import Sender, written
 from tests.factories import Factories, everything, observed
 from webapp.domain.messages import patterns
-from webapp.domain.payments import attempts, settlement
+from webapp.domain.payments import creations, settlement
 from webapp.models import Alert, PaymentAttempt
 from webapp.providers.base import ProviderState, Refused, UnauthenticNoticeError
 
@@ -50,7 +50,7 @@ def test_a_refused_attempt_is_counted_where_it_is_the_buyers_doing(
     make: Factories, refusal: Refused, told: list[str]
 ) -> None:
     attempt = begun(make)
-    attempts.record_creation(attempt.reference, refusal, actor="test")
+    creations.record(attempt.reference, refusal, actor="test")
     assert kinds() == told
 
 

@@ -14,7 +14,15 @@ from webapp.core import clock
 from webapp.core.errors import LinkNotPayableError, NoRoomError, PaymentInFlightError
 from webapp.core.states import LinkState
 from webapp.domain.budget import Budget
-from webapp.domain.payments import attempts, audit, expiry, links, reviews, sessions, settlement
+from webapp.domain.payments import (
+    audit,
+    creations,
+    expiry,
+    links,
+    reviews,
+    sessions,
+    settlement,
+)
 from webapp.models import Capture, PaymentAttempt
 from webapp.providers.base import Created, Creation, Refused, Unanswered
 
@@ -58,7 +66,7 @@ class History(RuleBasedStateMachine):
     @rule(which=WHICH, answer=ANSWER)
     def the_provider_answers(self, which: int, answer: str) -> None:
         attempt = self.one(which)
-        attempts.record_creation(attempt.reference, ANSWERS[answer](attempt), actor="test")
+        creations.record(attempt.reference, ANSWERS[answer](attempt), actor="test")
 
     @rule(which=WHICH, word=WORD)
     def the_provider_is_read(self, which: int, word: str) -> None:
@@ -74,7 +82,7 @@ class History(RuleBasedStateMachine):
     def the_provider_never_heard_of_it(self, which: int) -> None:
         attempt = self.one(which)
         self.make.change(attempt, created_at=clock.now() - HOUR)
-        attempts.note_missing(attempt.reference, actor="test")
+        creations.note_missing(attempt.reference, actor="test")
 
     @rule(which=WHICH)
     def nobody_watches_any_more(self, which: int) -> None:

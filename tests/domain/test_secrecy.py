@@ -5,7 +5,7 @@ from rq import Queue
 from sqlalchemy.exc import IntegrityError
 
 from tests.factories import Factories, paid
-from webapp.domain.payments import attempts, links, settlement
+from webapp.domain.payments import attempts, creations, links, settlement
 from webapp.domain.transaction import transaction
 from webapp.extensions import db, queue_redis
 from webapp.jobs import QueueName
@@ -18,7 +18,7 @@ NAME = "Ada Lovelace"
 
 def test_a_job_carries_a_reference_and_nothing_else(make: Factories) -> None:
     silent = make.created(buyer_email=ADDRESS, buyer_name=NAME)
-    attempts.record_creation(silent.reference, Unanswered("timed out"), actor="test")
+    creations.record(silent.reference, Unanswered("timed out"), actor="test")
     returned = make.pending(buyer_email=ADDRESS, buyer_name=NAME)
     attempts.note_return(returned.link_id)
     links.cancel(make.shop, silent.link.code, actor="test")

@@ -16,7 +16,7 @@ from tests.fakes.sumup import FakeSumUp
 from webapp.core import clock
 from webapp.core.money import Money
 from webapp.core.states import AttemptState, CaptureState, LinkState, SessionState
-from webapp.domain.payments import attempts, audit, closing
+from webapp.domain.payments import audit, closing, creations
 from webapp.domain.payments.settlement import Outcome
 from webapp.domain.transaction import lock, transaction
 from webapp.models import AttentionItem, Capture, PaymentAttempt, PaymentLink, Ticket
@@ -176,7 +176,7 @@ def test_a_checkout_whose_address_was_lost_makes_way_for_another(
 
     # The answer was only late: nobody is sent there any more.
     late = Created(lost.reference, "https://checkout.paystack.test/late")
-    assert attempts.record_creation(lost.reference, late, actor="test") is None
+    assert creations.record(lost.reference, late, actor="test") is None
 
     other = at_paystack.start(lost.link)
     paystack.pay(other.reference)

@@ -25,9 +25,7 @@ SELECT extract(epoch FROM least(
     (SELECT min(watch_until) FROM payment_attempt WHERE state IN ('CREATED', 'PENDING')),
     (SELECT min(expires_at) FROM payment_link WHERE state = 'OPEN' AND closing_for IS NULL),
     (SELECT min(greatest(next_step_at, lease_until)) FROM refund),
-    (SELECT min(closing_due_at) FROM payment_link WHERE closing_for IS NOT NULL),
-    (SELECT min(expires_at) FROM payment_session
-      WHERE state IN ('INITIATED', 'PROCESSING', 'INTERRUPTED'))
+    (SELECT min(closing_due_at) FROM payment_link WHERE closing_for IS NOT NULL)
   ) - now()),
   extract(epoch FROM (SELECT min(watch_until) FROM payment_attempt
     WHERE watch_until > now() + interval '30 s' AND next_check_at IS NOT NULL) - now())
@@ -43,6 +41,7 @@ def drain(world: World, bank: Bank, books: Books) -> None:
     books.look()
     watched = {row["reference"] for row in books.attempts if row["is_watched"]}
     _run_until_the_end(world, bank, books)
+    sessions.expire_due()
     books.look()
     ledger = bank.ledger()
     books.check(bank, ledger)
@@ -63,7 +62,6 @@ def _run_until_the_end(world: World, bank: Bank, books: Books) -> None:
         expiry.run_due(Budget.of(seconds=60))
         refund_rounds.run_due(Budget.of(seconds=60))
         reversal_rounds.run_due(Budget.of(seconds=60))
-        sessions.expire_due()
         due_s, watch_s = world.database.execute(_NEXT).fetchone() or (None, None)
         if due_s is None:
             return

@@ -56,6 +56,11 @@ class ProviderAccount(Base):
     merchant: Mapped[Merchant] = relationship()
 
     @property
+    def takes_payments(self) -> bool:
+        """Whether new checkouts can be made there."""
+        return self.state is AccountState.ACTIVE and self.consent_lost_at is None
+
+    @property
     def subject(self) -> str:
         """How alerts and logs name this row."""
         return f"account-{self.id}"

@@ -149,6 +149,8 @@ class Hint:
     reference: str | None
     checkout_id: str | None
     is_signed: bool = True
+    # The provider's name for the money, where the notice is about that.
+    payment_reference: str | None = None
 
 
 class UnauthenticNoticeError(Exception):

@@ -311,4 +311,11 @@ def _hint(event: Mapping[str, Any]) -> Hint:
         kind=parsing.name(event, "type"),
         reference=stripe_wire.name_or_none(about, "client_reference_id") if is_session else None,
         checkout_id=parsing.name(about, "id") if is_session else None,
+        # Charges, refunds and disputes name the money and not the session.
+        payment_reference=None if is_session else _intent_of(about),
     )
+
+
+def _intent_of(about: Mapping[str, Any]) -> str | None:
+    intent = about.get("payment_intent")
+    return intent if isinstance(intent, str) and 0 < len(intent) <= 128 else None

@@ -13,7 +13,7 @@ from webapp.core.errors import (
     ProviderUnreadableError,
 )
 from webapp.core.states import AccountState
-from webapp.domain.payments import account_fields, accounts, credentials
+from webapp.domain.payments import account_fields, accounts, check_leases, credentials
 from webapp.domain.payments.account_fields import Given
 from webapp.domain.transaction import database_now, lock, lock_some, step_outside, transaction
 from webapp.domain.transitions import transition
@@ -109,6 +109,7 @@ def replace(
             )
             accounts.put_secrets(locked, secrets)
         locked.options = {**locked.options, **given.options}
+        check_leases.wake(locked.id)
     _log("account_replaced", account, actor, is_checked=is_checked)
 
 

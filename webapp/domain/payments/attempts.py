@@ -16,7 +16,6 @@ from webapp.core.errors import (
 from webapp.core.states import (
     LINK_ENDED,
     MAY_HOLD_MONEY,
-    AccountState,
     AttemptState,
     LinkState,
     SessionState,
@@ -27,7 +26,7 @@ from webapp.domain.transaction import database_now, lock, lock_all, require_lock
 from webapp.domain.transitions import record, transition
 from webapp.extensions import db, settings
 from webapp.models import Event, PaymentAttempt, PaymentLink, PaymentSession, ProviderAccount
-from webapp.providers.base import CheckoutRequest, Created, Creation, Refused
+from webapp.providers.base import CheckoutRequest
 from webapp.providers.registry import ADAPTERS
 
 # Clocks differ, and the buyer should not meet a checkout that ends while they type.
@@ -49,7 +48,7 @@ def begin(link: PaymentLink, session: PaymentSession, *, actor: str) -> PaymentA
     if link.state is not LinkState.OPEN or link.closing_for is not None or link.expires_at <= now:
         raise LinkNotPayableError("this link does not take a payment now")
     account = link.provider_account
-    if account.state is not AccountState.ACTIVE:
+    if not account.takes_payments:
         raise AccountNotConnectedError("the merchant takes no payments at the moment")
     before = current(link)
     if before is not None:
@@ -126,72 +125,6 @@ def named(name: str, *, provider: str | None = None) -> list[str]:
     if not found:
         raise NotFoundError(f"no payment was begun under {name!r}")
     return list(found)
-
-
-def record_creation(reference: str, creation: Creation, *, actor: str) -> str | None:
-    """Write down what became of our request for a checkout, however late that is known.
-
-    The same answer twice, or one that comes after a read has told more, changes nothing.
-
-    Returns:
-        Where the buyer pays, or None when nobody knows yet or the provider refused.
-    """
-    with transaction() as after_commit:
-        attempt = lock_with_link(reference)
-        if isinstance(creation, Created):
-            adopt_checkout(attempt, creation.checkout_id, creation.url, actor=actor)
-            attempt.order_id = attempt.order_id or creation.order_id
-            revive(attempt, actor=actor)
-            if attempt.state not in MAY_HOLD_MONEY or not attempt.is_current:
-                return None  # somebody may be paying otherwise by now: the page says what is so
-        elif isinstance(creation, Refused):
-            if attempt.state is AttemptState.CREATED:
-                transition(attempt, AttemptState.FAILED, actor=actor, reason=creation.reason[:200])
-                interrupt(attempt, "network", actor=actor)
-                weigh(attempt.link)
-                if not creation.is_unauthorised:  # that is the merchant's doing, not the buyer's
-                    patterns.note_failed_attempt(reference)
-        else:
-            attempt.next_check_at = database_now()
-            after_commit(jobs.check, reference)
-        return attempt.checkout_url
-
-
-def adopt_checkout(
-    attempt: PaymentAttempt, checkout_id: str, url: str | None, *, actor: str
-) -> None:
-    """Remember the provider's checkout for an attempt; the caller holds the locks."""
-    if attempt.checkout_id is None:
-        attempt.checkout_id = checkout_id
-        soon = timedelta(seconds=settings.check_new_every_s)
-        attempt.next_check_at = database_now() + soon
-    elif attempt.checkout_id != checkout_id:
-        attention.raise_item(
-            attempt.link,
-            "mismatch",
-            "The provider made two checkouts for one attempt; only the first is shown.",
-            actor=actor,
-            subject=attempt.reference,
-            sight=checkout_id,
-        )
-        return
-    attempt.checkout_url = attempt.checkout_url or url
-    if attempt.state is AttemptState.CREATED:
-        transition(attempt, AttemptState.PENDING, actor=actor)
-
-
-def revive(attempt: PaymentAttempt, *, actor: str) -> None:
-    """Go on with an attempt that we had given up as never made, and that the provider has.
-
-    Only while its link is open: of one that has ended the checkout is watched, and no more. The
-    caller holds the locks.
-    """
-    if attempt.state is not AttemptState.FAILED or attempt.link.state is not LinkState.OPEN:
-        return
-    transition(attempt, AttemptState.PENDING, actor=actor)
-    if attempt.is_current and attempt.session.state is SessionState.INTERRUPTED:
-        transition(attempt.session, SessionState.PROCESSING, actor=actor)
-    weigh(attempt.link)
 
 
 def let_go(link: PaymentLink, references: Collection[str], *, actor: str) -> None:
@@ -313,54 +246,6 @@ def note_return(link_id: int) -> None:
         ).all()
         for reference in came_back:
             after_commit(jobs.check, reference)
-
-
-def note_missing(reference: str, *, actor: str) -> None:
-    """Note that the provider knows no such checkout.
-
-    Our request may still be on its way to it: only after a minute and two such reads does "missing"
-    count as "never made". A checkout that was there before and is missing now proves nothing.
-    """
-    with transaction():
-        attempt = lock_with_link(reference)
-        if attempt.state is not AttemptState.CREATED or attempt.checkout_id is not None:
-            return
-        attempt.missing_count += 1
-        age = database_now() - attempt.created_at
-        if attempt.missing_count >= 2 and age.total_seconds() >= settings.never_made_after_s:
-            transition(attempt, AttemptState.FAILED, actor=actor, reason="never made")
-            interrupt(attempt, "network", actor=actor)
-            weigh(attempt.link)
-
-
-def note_unmade(reference: str, *, actor: str) -> None:
-    """Note that the identical request was answered again, and again without a checkout.
-
-    A provider that repeats an answer by its key repeats an error too, for a day. Nobody was ever
-    told where this checkout would be paid, so after a while the buyer may begin another; this one
-    is watched on.
-    """
-    with transaction():
-        attempt = lock_with_link(reference)
-        if attempt.state is not AttemptState.CREATED or attempt.checkout_id is not None:
-            return
-        age = database_now() - attempt.created_at
-        if age.total_seconds() >= settings.never_shown_after_s:
-            transition(attempt, AttemptState.FAILED, actor=actor, reason="never shown")
-            interrupt(attempt, "network", actor=actor)
-            weigh(attempt.link)
-
-
-def note_unreachable(attempt: PaymentAttempt, *, actor: str) -> None:
-    """Note that a checkout was made, and that the answer which said where is lost for good.
-
-    Nobody can be sent there, so the buyer may begin another. This one is watched on. The caller
-    holds the locks.
-    """
-    if attempt.state is AttemptState.PENDING and attempt.checkout_url is None:
-        transition(attempt, AttemptState.EXPIRED, actor=actor, reason="its address was lost")
-        interrupt(attempt, "network", actor=actor)
-        weigh(attempt.link)
 
 
 def note_declined(attempt: PaymentAttempt, *, actor: str, reason: str | None) -> None:

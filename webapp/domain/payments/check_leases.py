@@ -1,7 +1,6 @@
 """Which attempts are read next: taken under a lease, given back with their next time."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 
 import structlog
@@ -9,114 +8,20 @@ from sqlalchemy import CTE, ColumnElement, Select, case, func, or_, select, upda
 from sqlalchemy.orm import InstrumentedAttribute
 
 from webapp.core import references
-from webapp.core.errors import AccountNotConnectedError
-from webapp.core.states import MAY_HOLD_MONEY, AttemptState
-from webapp.domain.payments import accounts, cadence
+from webapp.core.states import MAY_HOLD_MONEY
+from webapp.domain.payments import cadence, checks
+from webapp.domain.payments.checks import Check
 from webapp.domain.transaction import database_now, transaction
 from webapp.extensions import db, settings
 from webapp.models import PaymentAttempt, PaymentLink, ProviderAccount
 from webapp.providers.base import (
-    CheckoutRequest,
     Found,
-    Handle,
     Missing,
     Read,
-    Recovery,
     Unreadable,
 )
-from webapp.providers.connection import Connection
 
 logger = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True)
-class Check:
-    """One attempt to be read now, leased so that nobody else reads it meanwhile."""
-
-    handle: Handle
-    token: str
-    account_id: int
-    # None where our own row cannot be used, such as credentials of a lost key.
-    connection: Connection | None
-    timeout_s: float
-    # What was asked for, while nobody knows whether it was made.
-    unanswered: CheckoutRequest | None = None
-    # The account gave no answers lately: see `breakers`.
-    is_failing: bool = False
-    # What the log calls it.
-    provider: str = ""
-    order: str = ""
-    order_id: str | None = None
-    was_paid: bool = False
-
-    @property
-    def reference(self) -> str:
-        """The attempt's."""
-        return self.handle.reference
-
-    @property
-    def is_repeated(self) -> bool:
-        """Whether to read it is to send the request for it again."""
-        return (
-            self.unanswered is not None
-            and self.connection is not None
-            and self.connection.adapter.CAPABILITIES.recovery is Recovery.SAME_REQUEST
-        )
-
-    @property
-    def sends_notices(self) -> bool:
-        """Whether the provider tells us by itself."""
-        return self.connection is None or self.connection.adapter.CAPABILITIES.sends_notices
-
-    @property
-    def can_close(self) -> bool:
-        """Whether the provider has a way to close a checkout; nobody knows without a connection."""
-        return self.connection is None or self.connection.adapter.CAPABILITIES.can_close
-
-    def read(self) -> Read:
-        """Ask the provider. An adapter that trips over an answer must not take others with it."""
-        try:
-            if self.connection is None:
-                return Unreadable("the account's credentials cannot be used")
-            if self.unanswered is not None:
-                return self.connection.recover(self.unanswered, timeout_s=self.timeout_s)
-            return self.connection.read(self.handle, timeout_s=self.timeout_s)
-        except Exception as error:
-            logger.exception("adapter_failed", attempt=self.reference)
-            return Unreadable(f"our adapter failed ({type(error).__name__})")
-
-
-def check_of(attempt: PaymentAttempt, *, token: str = "", order: str = "") -> Check:
-    """Return what is needed to read an attempt: plain values that outlive the transaction.
-
-    Args:
-        attempt: the one.
-        token: of its lease.
-        order: the link's reference, where it is known already.
-    """
-    connection = None
-    try:
-        connection = accounts.connection(attempt.provider_account)
-    except AccountNotConnectedError:
-        logger.warning("APIKEY not found in environment variables", attempt=attempt.reference)
-    except Exception:
-        logger.exception("credentials_unusable", attempt=attempt.reference)
-    handle = Handle(attempt.reference, attempt.checkout_id)
-    account_id = attempt.provider_account_id
-    is_unanswered = attempt.state is AttemptState.CREATED and attempt.checkout_id is None
-    return Check(
-        handle,
-        token,
-        account_id,
-        connection,
-        settings.provider_timeout_s,
-        CheckoutRequest.from_json(attempt.request) if is_unanswered else None,
-        is_failing=attempt.provider_account.failing_since is not None,
-        provider=attempt.provider_account.provider,
-        order=order,
-        order_id=attempt.order_id,
-        was_paid=attempt.state is AttemptState.SUCCEEDED,
-    )
 
 
 def count_due(provider: str | None = None) -> dict[str, int]:
@@ -247,6 +152,21 @@ def ask_for(references: Collection[str]) -> None:
     )
 
 
+def wake(account_id: int) -> None:
+    """Make due now what could not be read at an account, whose key was mended; in a transaction."""
+    db.session.execute(
+        update(PaymentAttempt)
+        .where(
+            PaymentAttempt.provider_account_id == account_id,
+            PaymentAttempt.unreadable_count > 0,
+            PaymentAttempt.next_check_at > func.now(),
+            _is_free(),
+        )
+        .values(next_check_at=func.now())
+        .execution_options(synchronize_session=False)
+    )
+
+
 def pull_all_forward(provider: str) -> int:
     """Make every attempt at a provider that could still be paid due now; return how many it was."""
     accounts_there = select(ProviderAccount.id).where(ProviderAccount.provider == provider)
@@ -345,7 +265,9 @@ def _lease(ids: Select[int]) -> list[Check]:
             PaymentLink.id.in_({attempt.link_id for attempt in leased})
         )
         orders = {row.id: row.reference for row in db.session.execute(query)} if leased else {}
-        return [check_of(attempt, token=token, order=orders[attempt.link_id]) for attempt in leased]
+        return [
+            checks.of(attempt, token=token, order=orders[attempt.link_id]) for attempt in leased
+        ]
 
 
 def _word(read: Read) -> str:

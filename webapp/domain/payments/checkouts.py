@@ -6,7 +6,7 @@ from webapp.core import text
 from webapp.core.errors import InvalidInputError, NotFoundError
 from webapp.core.states import LinkState
 from webapp.domain.messages import patterns
-from webapp.domain.payments import accounts, attempts, sessions
+from webapp.domain.payments import accounts, attempts, creations, sessions, tokens
 from webapp.domain.transaction import lock, step_outside, transaction
 from webapp.extensions import settings
 from webapp.models import PaymentLink
@@ -51,11 +51,13 @@ def start(code: str, *, token: str | None, buyer_email: str | None, client: str 
                 raise InvalidInputError("email", "is needed: your tickets are sent there")
             session.buyer_email = text.email_address("email", buyer_email)
         attempt = attempts.begin(link, session, actor=ACTOR)
-        reference = attempt.reference
+        reference, account_id = attempt.reference, attempt.provider_account_id
         request = CheckoutRequest.from_json(attempt.request)
         connection = accounts.connection(attempt.provider_account)
         after_commit(patterns.remember_origin, reference, client)
     step_outside()
-    creation = connection.create(request, timeout_s=settings.provider_create_timeout_s)
-    url = attempts.record_creation(reference, creation, actor=ACTOR)
+    creation = tokens.create(
+        account_id, connection, request, timeout_s=settings.provider_create_timeout_s
+    )
+    url = creations.record(reference, creation, actor=ACTOR)
     return Started(reference, token, url, was_refused=isinstance(creation, Refused))

@@ -21,8 +21,8 @@ from sqlalchemy import func, select
 from webapp.core import clock, references
 from webapp.core.states import MAY_HOLD_MONEY, AttemptState, LinkState
 from webapp.domain.budget import Budget
-from webapp.domain.payments import attempts, check_leases, closing, ends
-from webapp.domain.payments.check_leases import Check
+from webapp.domain.payments import attempts, checks, closing, ends
+from webapp.domain.payments.checks import Check
 from webapp.domain.payments.outside import Calls
 from webapp.domain.payments.verification import GIVEN_UP, PATIENCE_S, conclude
 from webapp.domain.tickets import capacity
@@ -196,7 +196,7 @@ def _begin(lease: _Lease) -> list[_Step]:
     try:
         for attempt in db.session.scalars(query):
             checkout_id = attempt.checkout_id if attempt.state in MAY_HOLD_MONEY else None
-            step.to_read.append(_Watched(check_leases.check_of(attempt), checkout_id))
+            step.to_read.append(_Watched(checks.of(attempt), checkout_id))
     except Exception:
         # The lease has moved this link's clock: it does not stand in the others' way.
         logger.exception("closing_failed", link_id=lease.link_id)

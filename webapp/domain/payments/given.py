@@ -4,7 +4,7 @@ from sqlalchemy.exc import IntegrityError
 
 from webapp.core import text
 from webapp.core.errors import InvalidInputError, ProviderUnreadableError
-from webapp.domain.payments import accounts, attempts, links, sessions
+from webapp.domain.payments import accounts, attempts, creations, links, sessions
 from webapp.domain.transaction import database_now, lock, step_outside, transaction
 from webapp.extensions import settings
 from webapp.models import Merchant, PaymentAttempt, PaymentLink
@@ -63,7 +63,7 @@ def _write(
         attempt = attempts.begin(link, session, actor=actor)
         # What it is called there stays its name: every later answer must carry it.
         attempt.request = {**attempt.request, "reference": seen.reference or attempt.reference}
-        attempts.adopt_checkout(attempt, checkout_id, None, actor=actor)
+        creations.adopt(attempt, checkout_id, None, actor=actor)
         attempt.order_id = order_id or seen.order_id
         attempt.next_check_at = database_now()
     return attempt

@@ -18,7 +18,7 @@ from webapp.core.errors import (
     NotFoundError,
 )
 from webapp.core.money import Money
-from webapp.core.states import AccountState, LinkState
+from webapp.core.states import LinkState
 from webapp.domain.payments import accounts, closing, ends, limits
 from webapp.domain.tickets import capacity
 from webapp.domain.transaction import adopt, lock, transaction
@@ -162,7 +162,7 @@ def put_up(link: PaymentLink, *, actor: str) -> None:
     A link for an event ends when the event begins, at the latest.
     """
     account = link.provider_account
-    if account.state is not AccountState.ACTIVE:
+    if not account.takes_payments:
         raise AccountNotConnectedError("the link's account takes no new payments")
     ends.check(link.expires_at)
     link.expires_at = ends.before(link.event, link.expires_at)

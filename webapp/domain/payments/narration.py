@@ -12,7 +12,7 @@ import structlog
 from sqlalchemy import select
 
 from webapp.domain.payments.account_fields import PROVIDERS
-from webapp.domain.payments.check_leases import Check
+from webapp.domain.payments.checks import Check
 from webapp.domain.payments.conclusions import Conclusion, Summary
 from webapp.domain.payments.settlement import Outcome
 from webapp.domain.transaction import transaction

@@ -12,10 +12,10 @@ from webapp import jobs
 from webapp.core import clock
 from webapp.core.errors import NotFoundError
 from webapp.domain.messages import patterns
-from webapp.domain.payments import accounts
+from webapp.domain.payments import accounts, reversals
 from webapp.domain.transaction import transaction
 from webapp.extensions import db
-from webapp.models import PaymentAttempt, ProviderAccount, ProviderNotice
+from webapp.models import Capture, PaymentAttempt, ProviderAccount, ProviderNotice
 from webapp.providers.base import Hint, UnauthenticNoticeError
 
 logger = structlog.get_logger(__name__)
@@ -75,6 +75,8 @@ def receive(
         stored = db.session.scalar(row.on_conflict_do_nothing().returning(ProviderNotice.id))
         if attempt_id is not None:
             after_commit(jobs.kick, jobs.JobName.VERIFICATION)
+            if reversals.look_soon(attempt_id):
+                after_commit(jobs.kick, jobs.JobName.REFUNDS)
     logger.info(
         "notice_received",
         provider=provider,
@@ -88,27 +90,40 @@ def receive(
 
 def _pull_forward(account: ProviderAccount, hint: Hint) -> int | None:
     """Make the attempt due now; return its id, or None when we never made such a checkout."""
+    attempt_id = _meant(account, hint)
+    if attempt_id is not None:
+        db.session.execute(
+            update(PaymentAttempt)
+            .where(PaymentAttempt.id == attempt_id)
+            .values(
+                next_check_at=func.now(),
+                asked_at=func.now(),
+                # Also where the watch is over: who tells us something is worth a read.
+                watch_until=func.greatest(
+                    PaymentAttempt.watch_until, func.now() + _WATCHED_AGAIN_FOR
+                ),
+            )
+        )
+    return attempt_id
+
+
+def _meant(account: ProviderAccount, hint: Hint) -> int | None:
+    """Return the attempt that a notice is about: by our name for it, by theirs, by its money's."""
     names: list[ColumnElement[bool]] = []
     if hint.reference is not None:
         names.append(PaymentAttempt.reference == hint.reference)
     if hint.checkout_id is not None:
         names.append(PaymentAttempt.checkout_id == hint.checkout_id)
+    if hint.payment_reference is not None:
+        taken = select(Capture.attempt_id).where(
+            Capture.provider_account_id == account.id,
+            Capture.payment_reference == hint.payment_reference,
+        )
+        names.append(PaymentAttempt.id.in_(taken))
     for name in names:
         attempt_id = db.session.scalar(
             select(PaymentAttempt.id).where(PaymentAttempt.provider_account_id == account.id, name)
         )
         if attempt_id is not None:
-            db.session.execute(
-                update(PaymentAttempt)
-                .where(PaymentAttempt.id == attempt_id)
-                .values(
-                    next_check_at=func.now(),
-                    asked_at=func.now(),
-                    # Also where the watch is over: who tells us something is worth a read.
-                    watch_until=func.greatest(
-                        PaymentAttempt.watch_until, func.now() + _WATCHED_AGAIN_FOR
-                    ),
-                )
-            )
             return attempt_id
     return None

@@ -10,8 +10,8 @@ from sqlalchemy import func, or_, select, update
 from webapp.core import references
 from webapp.core.money import Money
 from webapp.domain.budget import Budget
-from webapp.domain.payments import attempts, check_leases, reversals
-from webapp.domain.payments.check_leases import Check
+from webapp.domain.payments import attempts, checks, reversals
+from webapp.domain.payments.checks import Check
 from webapp.domain.payments.outside import Calls
 from webapp.domain.payments.verification import GIVEN_UP, PATIENCE_S, conclude
 from webapp.domain.transaction import database_now, transaction
@@ -125,7 +125,7 @@ def _lease_one(busy: set[int]) -> _Look | None:
         )
         if capture is None:
             return None
-        check = check_leases.check_of(capture.attempt)
+        check = checks.of(capture.attempt)
         return _Look(capture.id, capture.payment_reference, token, check)
 
 

@@ -37,14 +37,16 @@ def weigh(attempt: PaymentAttempt, payment_reference: str, total: Money, *, acto
     )
 
 
-def look_soon(attempt_id: int) -> None:
-    """Let the money of an attempt be looked after now, in this transaction: something is news."""
-    db.session.execute(
+def look_soon(attempt_id: int) -> bool:
+    """Let the money of an attempt be looked after now, in this transaction; say whether it has."""
+    looked_after = db.session.scalars(
         update(Capture)
         .where(Capture.attempt_id == attempt_id)
         .values(next_look_at=func.now())
+        .returning(Capture.id)
         .execution_options(synchronize_session=False)
     )
+    return looked_after.first() is not None
 
 
 def _ours(attempt: PaymentAttempt, payment_reference: str) -> int:

@@ -12,7 +12,7 @@ from webapp.core.states import (
     SessionState,
 )
 from webapp.domain.messages import attention, mismatches, patterns
-from webapp.domain.payments import attempts, captures, closing, reversals
+from webapp.domain.payments import attempts, captures, closing, creations, reversals
 from webapp.domain.transaction import transaction
 from webapp.domain.transitions import transition
 from webapp.extensions import db
@@ -136,9 +136,7 @@ def _settle(attempt: PaymentAttempt, observation: Observation, actor: str) -> Ou
     """Go by what the provider says of a checkout that is ours."""
     was_unknown = attempt.checkout_id is None
     if was_unknown:
-        attempts.adopt_checkout(
-            attempt, observation.checkout_id, observation.checkout_url, actor=actor
-        )
+        creations.adopt(attempt, observation.checkout_id, observation.checkout_url, actor=actor)
         attempt.order_id = attempt.order_id or observation.order_id
         if observation.state in STILL_PAYABLE:
             _take_up(attempt, actor)
@@ -166,9 +164,9 @@ def _take_up(attempt: PaymentAttempt, actor: str) -> None:
     """Go on with a checkout whose making was not answered, where somebody can be sent there."""
     limits = ADAPTERS[attempt.provider_account.provider].CAPABILITIES
     if limits.recovery is Recovery.WATCH_ONLY:
-        attempts.note_unreachable(attempt, actor=actor)
+        creations.note_unreachable(attempt, actor=actor)
     else:
-        attempts.revive(attempt, actor=actor)
+        creations.revive(attempt, actor=actor)
 
 
 def _end(attempt: PaymentAttempt, to: AttemptState, actor: str, reason: str | None) -> Outcome:

@@ -10,8 +10,15 @@ from sqlalchemy import select
 
 from webapp.core.errors import NotFoundError
 from webapp.domain.budget import Budget
-from webapp.domain.payments import attempts, breakers, cadence, check_leases, settlement
-from webapp.domain.payments.check_leases import Check
+from webapp.domain.payments import (
+    breakers,
+    cadence,
+    check_leases,
+    creations,
+    settlement,
+    tokens,
+)
+from webapp.domain.payments.checks import Check
 from webapp.domain.payments.conclusions import Conclusion, Summary
 from webapp.domain.payments.narration import Narrator
 from webapp.domain.payments.outside import Calls
@@ -170,6 +177,8 @@ def conclude(check: Check, read: Read, *, actor: str) -> Conclusion:
         # One attempt that cannot be settled keeps its own clock and nobody else's.
         logger.exception("settlement_failed", attempt=check.reference)
         read = Unreadable(f"our settlement failed ({type(error).__name__})")
+    if isinstance(read, Unreadable) and read.is_unauthorised:
+        tokens.note_unauthorised(check.account_id)
     return Conclusion(check.reference, read, outcome)
 
 
@@ -179,9 +188,9 @@ def _settle(check: Check, read: Read, actor: str) -> Outcome | None:
         case Found(observation):
             return settlement.apply(reference, observation, actor=actor)
         case Missing():
-            attempts.note_missing(reference, actor=actor)
+            creations.note_missing(reference, actor=actor)
         case Unreadable(reason, is_silent=is_silent):
             logger.warning("unreadable", attempt=reference, reason=reason)
             if not is_silent and check.is_repeated:
-                attempts.note_unmade(reference, actor=actor)
+                creations.note_unmade(reference, actor=actor)
     return None
