@@ -7,12 +7,11 @@ import pytest
 
 from tests.conftest import Configure
 from tests.domain.at_bank import AtBank, verify
-from tests.domain.at_fake import AtFake, shop_at
+from tests.domain.at_fakes import AtFake, at_fake
 from tests.factories import Factories, everything, fresh
-from tests.fakes.billing import BASE, FakeBilling
+from tests.fakes.billing import FakeBilling
 from webapp.core import clock
 from webapp.core.errors import InvalidInputError, PaymentInFlightError, ProviderUnreadableError
-from webapp.core.money import Money
 from webapp.core.states import AttemptState, LinkState
 from webapp.domain.payments import audit, given
 from webapp.domain.payments.settlement import Outcome
@@ -28,16 +27,7 @@ def fake() -> FakeBilling:
 
 @pytest.fixture
 def shop(fake: FakeBilling, make: Factories, configure: Configure) -> Iterator[AtFake]:
-    with shop_at(
-        fake,
-        make,
-        configure,
-        setting="billing_base_url",
-        account="billing",
-        secrets={"api_key": fake.api_key},
-        money=Money(2500, "EUR"),
-        path=BASE,
-    ) as shop:
+    with at_fake("billing", make, configure, fake=fake) as shop:
         yield shop
 
 

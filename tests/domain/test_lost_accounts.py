@@ -7,9 +7,9 @@ import pytest
 
 from tests.conftest import Configure
 from tests.domain.at_bank import verify
-from tests.domain.at_fake import AtFake, shop_at
+from tests.domain.at_fakes import AtFake, at_fake
 from tests.domain.closings import overdue, step
-from tests.factories import EUR_25, Factories, everything, fresh
+from tests.factories import Factories, everything, fresh
 from tests.fakes.sumup import FakeSumUp
 from webapp.core import clock
 from webapp.core.errors import AccountNotConnectedError
@@ -27,15 +27,7 @@ def fake() -> FakeSumUp:
 
 @pytest.fixture
 def at_sumup(make: Factories, configure: Configure, fake: FakeSumUp) -> Iterator[AtFake]:
-    with shop_at(
-        fake,
-        make,
-        configure,
-        setting="sumup_url",
-        account=fake.merchant_code,
-        secrets={"api_key": fake.api_key},
-        money=EUR_25,
-    ) as at_sumup:
+    with at_fake("sumup", make, configure, fake=fake) as at_sumup:
         yield at_sumup
 
 

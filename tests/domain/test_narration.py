@@ -8,11 +8,10 @@ from structlog.testing import capture_logs
 
 from tests.conftest import Configure
 from tests.domain.at_bank import AtBank
-from tests.domain.at_fake import AtFake, shop_at
+from tests.domain.at_fakes import AtFake, at_fake
 from tests.domain.test_sick_accounts import all_due
 from tests.factories import Factories, fresh
-from tests.fakes.billing import BASE, FakeBilling
-from webapp.core.money import Money
+from tests.fakes.billing import FakeBilling
 from webapp.domain.budget import Budget
 from webapp.domain.payments import verification
 from webapp.domain.payments.narration import Narrator
@@ -34,16 +33,7 @@ def fake() -> FakeBilling:
 @pytest.fixture
 def shop(fake: FakeBilling, make: Factories, configure: Configure) -> Iterator[AtFake]:
     configure(apikey=fake.api_key)
-    with shop_at(
-        fake,
-        make,
-        configure,
-        setting="billing_base_url",
-        account="billing",
-        secrets={},
-        money=Money(2500, "EUR"),
-        path=BASE,
-    ) as shop:
+    with at_fake("billing", make, configure, fake=fake, secrets={}) as shop:
         yield shop
 
 

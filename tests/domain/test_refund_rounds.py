@@ -4,7 +4,7 @@ import pytest
 
 from tests.conftest import Configure
 from tests.domain.at_bank import AtBank
-from tests.domain.at_fakes import FAKES, at_fake
+from tests.domain.at_fakes import REFUNDING, at_fake
 from tests.domain.refunding import (
     Asked,
     age,
@@ -132,7 +132,7 @@ def test_a_refund_counts_as_never_made_only_after_four_readable_reads(
         assert states() == ["FAILED"]
 
 
-@pytest.mark.parametrize("provider", FAKES)
+@pytest.mark.parametrize("provider", REFUNDING)
 @pytest.mark.parametrize("way", ["cut", "crashed", "malformed"])
 def test_a_refund_that_was_done_without_an_answer_is_found_whatever_the_provider_keeps(
     provider: str, way: str, make: Factories, configure: Configure, asked: Asked
@@ -166,7 +166,7 @@ def test_a_refund_that_the_provider_takes_its_time_for_is_read_until_it_is_done(
             run()
         assert (states(), state_of(capture)) == (["ACCEPTED"], ("FULFILS", "PAID"))
         assert open_items() == []
-        shop.fake.move_refunds(capture.attempt.reference, status="processed")  # type: ignore[attr-defined]  # Paystack's
+        shop.fake.move_refunds(capture.attempt.reference, status="processed")
         due()
         run()
         assert (states(), state_of(capture)) == (["DONE"], ("RETURNED", "REFUNDED"))
@@ -180,7 +180,7 @@ def test_a_refund_that_fails_after_it_was_accepted_is_a_question(
         capture = shop.taken()
         ask(make, capture)
         run()
-        shop.fake.move_refunds(capture.attempt.reference, status="failed")  # type: ignore[attr-defined]  # Paystack's
+        shop.fake.move_refunds(capture.attempt.reference, status="failed")
         due()
         run()
         assert (states(), open_items()) == (["FAILED"], ["refund_failed"])

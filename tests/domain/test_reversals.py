@@ -20,6 +20,7 @@ from webapp.extensions import db
 from webapp.models import AttentionItem, Capture, PaymentLink
 
 DAY_S = 86_400
+from webapp.providers.refunds import FoundRefunds
 
 
 def look_due() -> None:
@@ -125,13 +126,13 @@ def test_a_refund_by_hand_at_stripe_is_told_once_by_the_read_and_the_look(
     with at_fake("stripe", make, configure) as shop:
         capture = shop.taken()
         checkout_id = capture.attempt.checkout_id
-        shop.fake.send_back(checkout_id, amount=700)  # type: ignore[attr-defined]  # Stripe's
+        shop.fake.send_back(checkout_id, amount=700)
         verify(capture.attempt)
         assert open_items() == ["reversed"]
         end_by_hand(capture.link)
         look()
         assert open_items() == []
-        shop.fake.send_back(checkout_id, amount=300)  # type: ignore[attr-defined]  # Stripe's
+        shop.fake.send_back(checkout_id, amount=300)
         look()
         assert open_items() == ["reversed"]
         (_, item) = everything(AttentionItem)
@@ -145,7 +146,7 @@ def test_a_chargeback_is_told_even_after_a_refund_of_ours(
         capture = shop.taken()
         ask(make, capture, 500)
         run()
-        shop.fake.dispute(capture.attempt.checkout_id)  # type: ignore[attr-defined]  # Stripe's
+        shop.fake.dispute(capture.attempt.checkout_id)
         look()
         assert open_items() == ["reversed"]
 
@@ -155,7 +156,7 @@ def test_a_refund_by_hand_at_sumup_is_seen_by_the_look_alone(
 ) -> None:
     with at_fake("sumup", make, configure) as shop:
         capture = shop.taken()
-        transaction_of = shop.fake._transaction(capture.payment_reference)  # type: ignore[attr-defined]  # SumUp's
+        transaction_of = shop.fake._transaction(capture.payment_reference)
         transaction_of.note("REFUND", 5, "REFUNDED")
         verify(capture.attempt)
         assert open_items() == []
@@ -195,12 +196,12 @@ def test_a_wish_to_look_soon_is_kept(at_bank: AtBank, monkeypatch: pytest.Monkey
     real = reversal_rounds._weigh
     seen: list[int] = []
 
-    def weigh(look: reversal_rounds._Look, books: object) -> None:
+    def weigh(look: reversal_rounds._Look, books: FoundRefunds) -> None:
         if not seen:  # a notice comes while we look
             with transaction():
                 reversals.look_soon(capture.attempt_id)
         seen.append(look.capture_id)
-        real(look, books)  # type: ignore[arg-type]  # as it came
+        real(look, books)
 
     monkeypatch.setattr(reversal_rounds, "_weigh", weigh)
     look_due()

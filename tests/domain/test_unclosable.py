@@ -7,14 +7,13 @@ import pytest
 
 from tests.conftest import Configure
 from tests.domain.at_bank import verify
-from tests.domain.at_fake import AtFake, shop_at
+from tests.domain.at_fakes import AtFake, at_fake
 from tests.domain.closings import cancel, overdue, step
 from tests.factories import Factories, everything, fresh
 from tests.fakes.paystack import FakePaystack
 from tests.fakes.stripe import FakeStripe
 from tests.fakes.sumup import FakeSumUp
 from webapp.core import clock
-from webapp.core.money import Money
 from webapp.core.states import AttemptState, CaptureState, LinkState, SessionState
 from webapp.domain.payments import audit, closing, creations
 from webapp.domain.payments.settlement import Outcome
@@ -32,15 +31,7 @@ def paystack() -> FakePaystack:
 
 @pytest.fixture
 def at_paystack(paystack: FakePaystack, make: Factories, configure: Configure) -> Iterator[AtFake]:
-    with shop_at(
-        paystack,
-        make,
-        configure,
-        setting="paystack_url",
-        account="412829",
-        secrets={"api_key": paystack.api_key},
-        money=Money(250_000, "NGN"),
-    ) as shop:
+    with at_fake("paystack", make, configure, fake=paystack) as shop:
         yield shop
 
 
@@ -51,15 +42,7 @@ def sumup() -> FakeSumUp:
 
 @pytest.fixture
 def at_sumup(sumup: FakeSumUp, make: Factories, configure: Configure) -> Iterator[AtFake]:
-    with shop_at(
-        sumup,
-        make,
-        configure,
-        setting="sumup_url",
-        account=sumup.merchant_code,
-        secrets={"api_key": sumup.api_key},
-        money=Money(2500, sumup.currency),
-    ) as shop:
+    with at_fake("sumup", make, configure, fake=sumup) as shop:
         yield shop
 
 
@@ -188,16 +171,7 @@ def test_an_error_that_is_repeated_by_its_key_makes_way_for_another(
     make: Factories, configure: Configure
 ) -> None:
     fake = FakeStripe()
-    secrets = {"api_key": fake.api_key, "notice_secret": fake.secrets[-1]}
-    with shop_at(
-        fake,
-        make,
-        configure,
-        setting="stripe_url",
-        account=fake.account,
-        secrets=secrets,
-        money=Money(2500, "EUR"),
-    ) as shop:
+    with at_fake("stripe", make, configure, fake=fake) as shop:
         fake.misbehave("create", "crashed", times=4)
         attempt = shop.start()
         verify(attempt)

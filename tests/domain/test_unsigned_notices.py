@@ -6,12 +6,11 @@ from collections.abc import Iterator
 import pytest
 
 from tests.conftest import Configure
-from tests.domain.at_fake import AtFake, shop_at
+from tests.domain.at_fakes import AtFake, at_fake
 from tests.factories import Factories, everything, fresh
 from tests.fakes.sumup import FakeSumUp
 from webapp.core import clock
 from webapp.core.errors import NotFoundError
-from webapp.core.money import Money
 from webapp.core.states import LinkState
 from webapp.domain.payments import notices
 from webapp.models import PaymentAttempt, ProviderNotice
@@ -24,15 +23,7 @@ def sumup() -> FakeSumUp:
 
 @pytest.fixture
 def shop(sumup: FakeSumUp, make: Factories, configure: Configure) -> Iterator[AtFake]:
-    with shop_at(
-        sumup,
-        make,
-        configure,
-        setting="sumup_url",
-        account=sumup.merchant_code,
-        secrets={"api_key": sumup.api_key},
-        money=Money(2500, sumup.currency),
-    ) as shop:
+    with at_fake("sumup", make, configure, fake=sumup) as shop:
         yield shop
 
 

@@ -1,6 +1,6 @@
 """Provider notices: stored once, and turned into a wish to read. They decide nothing."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
 
@@ -52,6 +52,7 @@ def receive(
         MalformedNoticeError: it is signed and makes no sense.
     """
     account = accounts.by_hook_token(provider, token)
+    account_id = account.id  # asked of the row again inside the transaction, it would be read again
     try:
         hint = accounts.connection(account).notice(headers, body, clock.now())
     except UnauthenticNoticeError:
@@ -60,14 +61,14 @@ def receive(
     if reference is not None:
         hint = replace(hint, reference=reference)
     with transaction() as after_commit:
-        attempt_id = _pull_forward(account, hint)
+        attempt_id = _pull_forward(account_id, hint)
         if attempt_id is None and not hint.is_signed:
             raise NotFoundError("there is no such checkout")
         named = hint.reference or hint.checkout_id
         if attempt_id is None and named is not None:
             patterns.note_unknown_checkout(account, hint.kind, named)
         row = insert(ProviderNotice).values(
-            provider_account_id=account.id,
+            provider_account_id=account_id,
             dedupe_key=hint.dedupe_key[:200],
             kind=hint.kind[:100],
             attempt_id=attempt_id,
@@ -88,13 +89,12 @@ def receive(
     return stored is not None
 
 
-def _pull_forward(account: ProviderAccount, hint: Hint) -> int | None:
+def _pull_forward(account_id: int, hint: Hint) -> int | None:
     """Make the attempt due now; return its id, or None when we never made such a checkout."""
-    attempt_id = _meant(account, hint)
-    if attempt_id is not None:
-        db.session.execute(
+    for name in _names(account_id, hint):
+        attempt_id = db.session.scalar(
             update(PaymentAttempt)
-            .where(PaymentAttempt.id == attempt_id)
+            .where(PaymentAttempt.provider_account_id == account_id, name)
             .values(
                 next_check_at=func.now(),
                 asked_at=func.now(),
@@ -103,27 +103,23 @@ def _pull_forward(account: ProviderAccount, hint: Hint) -> int | None:
                     PaymentAttempt.watch_until, func.now() + _WATCHED_AGAIN_FOR
                 ),
             )
-        )
-    return attempt_id
-
-
-def _meant(account: ProviderAccount, hint: Hint) -> int | None:
-    """Return the attempt that a notice is about: by our name for it, by theirs, by its money's."""
-    names: list[ColumnElement[bool]] = []
-    if hint.reference is not None:
-        names.append(PaymentAttempt.reference == hint.reference)
-    if hint.checkout_id is not None:
-        names.append(PaymentAttempt.checkout_id == hint.checkout_id)
-    if hint.payment_reference is not None:
-        taken = select(Capture.attempt_id).where(
-            Capture.provider_account_id == account.id,
-            Capture.payment_reference == hint.payment_reference,
-        )
-        names.append(PaymentAttempt.id.in_(taken))
-    for name in names:
-        attempt_id = db.session.scalar(
-            select(PaymentAttempt.id).where(PaymentAttempt.provider_account_id == account.id, name)
+            .returning(PaymentAttempt.id)
+            .execution_options(synchronize_session=False)
         )
         if attempt_id is not None:
             return attempt_id
     return None
+
+
+def _names(account_id: int, hint: Hint) -> Iterator[ColumnElement[bool]]:
+    """Name the attempt that a notice is about: by our name for it, by theirs, by its money's."""
+    if hint.reference is not None:
+        yield PaymentAttempt.reference == hint.reference
+    if hint.checkout_id is not None:
+        yield PaymentAttempt.checkout_id == hint.checkout_id
+    if hint.payment_reference is not None:
+        taken = select(Capture.attempt_id).where(
+            Capture.provider_account_id == account_id,
+            Capture.payment_reference == hint.payment_reference,
+        )
+        yield PaymentAttempt.id.in_(taken)
