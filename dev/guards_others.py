@@ -148,7 +148,7 @@ OWN_ROWS: Final = (
         law=10,
         what="the account that a notice may speak for",
         file=f"{_PAYMENTS}/notices.py",
-        old=".where(PaymentAttempt.provider_account_id == account.id, name)",
+        old=".where(PaymentAttempt.provider_account_id == account_id, name)",
         new=".where(name)",
         test="tests/domain/test_notices.py"
         "::test_one_account_cannot_speak_about_the_attempts_of_another",

@@ -89,7 +89,10 @@ def test_an_item_is_ended_by_somebody_for_a_reason_and_told(make: Factories) -> 
     assert ended.ended_at is not None
     assert (late.state, other.state) == (AttentionState.OPEN, AttentionState.OPEN)
     event = trails.of_link(link)[-1]
-    assert (event.name, event.detail) == ("attention_ended", {"kind": "mismatch"})
+    assert (event.name, event.detail) == (
+        "attention_ended",
+        {"kind": "mismatch", "reason": "the buyer was called"},
+    )
     assert end(link, "mismatch") == 0
     assert end(link, "mismatch", "late") == 1
     assert audit.run().is_clean

@@ -18,9 +18,9 @@ from webapp.domain.payments import audit, reversal_rounds, reversals
 from webapp.domain.transaction import lock, transaction
 from webapp.extensions import db
 from webapp.models import AttentionItem, Capture, PaymentLink
+from webapp.providers.refunds import FoundRefunds
 
 DAY_S = 86_400
-from webapp.providers.refunds import FoundRefunds
 
 
 def look_due() -> None:

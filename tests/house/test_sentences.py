@@ -40,7 +40,7 @@ def test_every_name_has_a_sentence_and_every_sentence_a_name() -> None:
 
 
 def test_every_kind_of_item_has_words() -> None:
-    assert set(sentences.KINDS) == set(KINDS)
+    assert set(sentences.KINDS) == set(sentences.MEANINGS) == set(KINDS)
 
 
 def test_colours_are_for_names_that_there_are() -> None:

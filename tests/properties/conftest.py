@@ -40,7 +40,14 @@ def quiet() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def world(settings: Settings, worker_id: str) -> Iterator[World]:
-    """An app with a clock that can be moved, and five banks."""
+def whole_world(settings: Settings, worker_id: str) -> Iterator[World]:
+    """An app with a clock that can be moved, and five banks, for all tests of this process."""
     with running(settings, os.environ["DATABASE_URL"], worker_id) as world:
         yield world
+
+
+@pytest.fixture
+def world(whole_world: World) -> Iterator[World]:
+    """That world, for one test."""
+    with whole_world.ruling():
+        yield whole_world

@@ -55,10 +55,10 @@ SWEEPS: Final[dict[str, Callable[[], object]]] = {
 }
 # What people are told when they come at the wrong moment.
 _NO: Final = (LinkNotPayableError, NoRoomError, NotRefundableError, PaymentInFlightError)
-_AUDITED_EVERY: Final = 12
+_AUDITED_EVERY: Final = 20
 # What is drawn so high chooses from all, also from what makes little sense.
 _SELDOM: Final = 2
-_MOST_LINKS: Final = 6
+_MOST_LINKS: Final = 5
 _DIFFERENCES: Final = {"pays": 0, "pays less": -100, "pays more": 100}
 
 

@@ -66,6 +66,18 @@ class World:
         self._sandbox = sandbox(urls["sandbox"])
         fakes["sandbox"] = create_bank(self._sandbox)
 
+    @contextmanager
+    def ruling(self) -> Iterator[None]:
+        """Let the clock and the fates be this world's for the block; afterwards nothing is left."""
+        with pytest.MonkeyPatch.context() as patch, self.app.app_context():
+            patch.setattr(clock, "_offset", self.times)
+            self.fates.rule(patch)
+            # A question before each of so many transactions.
+            patch.setattr(db.engine.pool, "_pre_ping", False)
+            yield
+            self.empty()
+            db.session.remove()
+
     def begin_anew(self, name: str) -> tuple[Merchant, Bank]:
         """Forget everything, and return a merchant with an account at a new bank."""
         self.empty()
@@ -134,15 +146,8 @@ def running(settings: Settings, server_url: str, worker: str) -> Iterator[World]
                 | {"billing_base_url": f"{urls['billing']}{BASE}", "database_url": own_url}
             )
         )
-        patch = stack.enter_context(pytest.MonkeyPatch.context())
+        yield World(app, connection, urls, fakes)
         with app.app_context():
-            db.engine.pool._pre_ping = False  # a question before each of so many transactions
-            world = World(app, connection, urls, fakes)
-            patch.setattr(clock, "_offset", world.times)
-            world.fates.rule(patch)
-            yield world
-            world.empty()
-            db.session.remove()
             queue_redis.close()
             db.engine.dispose()
         http.close()

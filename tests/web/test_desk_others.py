@@ -7,14 +7,15 @@ from flask import Flask
 
 from tests.domain.mailing import promised
 from tests.domain.situations import snapshot
-from tests.factories import Factories, fresh, paid
+from tests.factories import Factories, everything, fresh, observed, paid
 from tests.pages import Pages
 from tests.web.desk import desk_of, token_of
 from webapp.core import references
 from webapp.core.money import Money
 from webapp.core.states import EmailState
 from webapp.domain.payments import settlement
-from webapp.models import PaymentLink
+from webapp.models import AttentionItem, PaymentAttempt, PaymentLink
+from webapp.providers.base import Payment, ProviderState
 
 # Enough for whatever form: what is refused is refused because of whose it is.
 FIELDS: Mapping[str, str] = {
@@ -52,12 +53,22 @@ def _paid(make: Factories) -> Situation:
     return fresh(attempt.link), {**FIELDS, **form}
 
 
+def _paid_twice(make: Factories) -> Situation:
+    link, fields = _paid(make)
+    (attempt,) = everything(PaymentAttempt)
+    said = observed(attempt, ProviderState.PAID, Payment("second", attempt.money, None))
+    settlement.apply(attempt.reference, said, actor="test")
+    (item,) = everything(AttentionItem)
+    return link, {**fields, "matter": str(item.id)}
+
+
 SITUATIONS: Mapping[str, Callable[[Factories], Situation]] = {
     "draft": lambda make: (make.draft(), FIELDS),
     "open": lambda make: (make.link(), FIELDS),
     "in flight": lambda make: (make.pending().link, FIELDS),
     "in review": _in_review,
     "paid": _paid,
+    "paid twice": _paid_twice,
     "paid, without an address": _without_address,
     "paid, with an email": _with_email,
 }
@@ -82,7 +93,7 @@ def test_another_merchants_link_is_not_there_on_any_route(
     before = snapshot()
     gets = routes(rows, "GET", part="<reference>")
     posts = routes(rows, "POST", part="<reference>")
-    assert (len(gets), len(posts)) == (8, 7)
+    assert (len(gets), len(posts)) == (10, 9)
     for name in (link.reference, link.code, str(link.public_id)):
         for rule in gets:
             path = rule.replace("<reference>", name)
@@ -114,7 +125,7 @@ def test_no_form_without_its_token_changes_anything(
     owner = desk_of(rows, make)
     before = snapshot()
     posts = routes(rows, "POST")
-    assert len(posts) == 18
+    assert len(posts) == 20
     for rule in posts:
         path = rule.replace("<reference>", link.reference)
         answer = owner.client.post(path, data={**fields, **token})

@@ -3,7 +3,18 @@
 from flask import Flask
 from flask_migrate import Migrate
 
-from webapp.cli import accounts, alerts, desk, links, mail, payments, refunds, review, users
+from webapp.cli import (
+    accounts,
+    alerts,
+    attention,
+    desk,
+    links,
+    mail,
+    payments,
+    refunds,
+    review,
+    users,
+)
 from webapp.extensions import db
 
 
@@ -15,6 +26,7 @@ def register(app: Flask) -> None:
         payments.group,
         refunds.group,
         review.group,
+        attention.group,
         mail.group,
         alerts.group,
         desk.merchant_group,

@@ -1,4 +1,4 @@
-"""`flask refunds`: ask that money be sent back, and see what became of it."""
+"""`flask refunds`: ask that money be sent back, note what was, and see what became of it."""
 
 import click
 from flask.cli import AppGroup
@@ -44,6 +44,23 @@ def request(
         merchant, name, reason=reason, actor=ACTOR, amount=money, payment=payment
     )
     _tell(refund)
+
+
+@group.command("note")
+@_merchant
+@click.argument("name")
+@click.option("--amount", help="In major units: 5 or 5.00. All that is left where nothing is said.")
+@click.option("--payment", help="The provider's reference, where the order has several payments.")
+@click.option("--reason", required=True, help="Why; it is kept with the order.")
+@refusing
+def note(*, slug: str, name: str, amount: str | None, payment: str | None, reason: str) -> None:
+    """Note what was sent back by hand, at a provider that does not do it for us.
+
+    NAME is the order's reference. No money is moved by this.
+    """
+    merchant = merchants.get(slug)
+    money = None if amount is None else Money.parse(amount, links.get(merchant, name).currency)
+    _tell(refunds.note(merchant, name, reason=reason, actor=ACTOR, amount=money, payment=payment))
 
 
 @group.command("list")

@@ -122,6 +122,12 @@ class NotRefundableError(TillgateError):
     code = "not_refundable"
 
 
+class NotEndableError(TillgateError):
+    """What waits for a person cannot be ended yet; the sentence says what comes first."""
+
+    code = "not_endable"
+
+
 class ProviderRefusedError(TillgateError):
     """The payment provider understood our request and refused it for good."""
 

@@ -74,7 +74,7 @@ def end_items(
         by=AttentionItem.id,
     )
     for item in items:
-        transition(item, AttentionState.ENDED, actor=actor, kind=item.kind)
+        transition(item, AttentionState.ENDED, actor=actor, kind=item.kind, reason=reason)
         item.ended_at, item.ended_by, item.end_reason = clock.now(), actor, reason
         if item.kind == "mismatch":
             mismatches.end(item.subject)

@@ -20,6 +20,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from webapp import mail
 from webapp.core import references
 from webapp.core.states import EmailState
+from webapp.core.text import masked
 from webapp.domain.budget import Budget
 from webapp.domain.messages import attention, endings
 from webapp.domain.messages.endings import ACTOR
@@ -76,6 +77,10 @@ _ENDINGS: Mapping[type[mail.MailError], tuple[str, Step]] = {
 
 class LeaseLostError(Exception):
     """Somebody else has taken the message over: we were too slow."""
+
+
+class NotNeededError(Exception):
+    """What the message was to bring is not the buyer's any more. A composer says so."""
 
 
 def promise(
@@ -199,9 +204,13 @@ def _send(lease: Lease, composers: Mapping[str, Composer]) -> bool:
     """
     log = logger.bind(message=lease.reference, template=lease.template)
     try:
-        _hand_over(lease, composers[lease.template](lease))
+        letter = composers[lease.template](lease)
+        _hand_over(lease, letter)
     except LeaseLostError:
         log.warning("email_lease_lost")
+    except NotNeededError as error:
+        log.info("email_withdrawn", reason=str(error))
+        _conclude(lease, endings.withdraw, str(error))
     except mail.MailError as error:
         name, step = _ENDINGS[type(error)]
         log.warning(name, reason=str(error))
@@ -213,7 +222,8 @@ def _send(lease: Lease, composers: Mapping[str, Composer]) -> bool:
         _conclude(lease, endings.retry_unless_in_doubt, reason)
     else:
         _conclude(lease, endings.succeed, "")
-        log.info("email_sent")
+        sentence = f"Confirmation email sent to {masked(letter.to)}"
+        log.info(sentence)
     return True
 
 

@@ -1,7 +1,8 @@
 """How one try to send an email may end. Each step is taken inside the transaction that writes it.
 
-What ends a promise is a refusal for good, or repeated failures of this one message. A mail server
-that is away, or that takes nothing from us, ends none: such a try is given back.
+What ends a promise is a refusal for good, repeated failures of this one message, or a refund of the
+order before it was sent. A mail server that is away, or that takes nothing from us, ends none: such
+a try is given back.
 """
 
 from datetime import timedelta
@@ -99,6 +100,13 @@ def fail(link: PaymentLink, message: EmailMessage, reason: str) -> None:
         actor=ACTOR,
         subject=message.reference,
     )
+
+
+def withdraw(_link: PaymentLink, message: EmailMessage, reason: str) -> None:
+    """Give up a message that nobody needs any more: there is nothing to ask a person about."""
+    transition(message, EmailState.FAILED, actor=ACTOR, reason=reason[:200])
+    _release(message)
+    message.last_error = reason
 
 
 def doubt(link: PaymentLink, message: EmailMessage, reason: str) -> None:

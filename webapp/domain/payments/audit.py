@@ -132,7 +132,12 @@ def _rules() -> dict[str, Select[str]]:
         ),
         "an email was given up, and nobody was told": links.join(
             EmailMessage, EmailMessage.link_id == link.id
-        ).where(EmailMessage.state == EmailState.FAILED, ~_was_told("email_failed")),
+        ).where(
+            EmailMessage.state == EmailState.FAILED,
+            # What a refund made needless is given up without a question.
+            link.state != LinkState.REFUNDED,
+            ~_was_told("email_failed"),
+        ),
         "held money that nobody was asked about": captures.where(
             capture.state == CaptureState.HELD,
             or_(link.state != LinkState.REVIEW, ~_waits("mismatch", "late")),

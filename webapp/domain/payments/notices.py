@@ -15,7 +15,7 @@ from webapp.domain.messages import patterns
 from webapp.domain.payments import accounts, reversals
 from webapp.domain.transaction import transaction
 from webapp.extensions import db
-from webapp.models import Capture, PaymentAttempt, ProviderAccount, ProviderNotice
+from webapp.models import Capture, PaymentAttempt, ProviderNotice
 from webapp.providers.base import Hint, UnauthenticNoticeError
 
 logger = structlog.get_logger(__name__)

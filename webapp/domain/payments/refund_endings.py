@@ -57,10 +57,10 @@ def accept(refund: Refund, reference: str | None) -> None:
     wait(refund)
 
 
-def finish(refund: Refund, reference: str | None) -> None:
+def finish(refund: Refund, reference: str | None, *, actor: str = ACTOR) -> None:
     """The money is back: with all of it the capture is RETURNED, and the order may be REFUNDED."""
     refund.provider_reference = reference or refund.provider_reference
-    transition(refund, RefundState.DONE, actor=ACTOR, amount=str(refund.money))
+    transition(refund, RefundState.DONE, actor=actor, amount=str(refund.money))
     _end(refund)
     _certain(refund, "the money is back")
     db.session.flush()
@@ -71,12 +71,12 @@ def finish(refund: Refund, reference: str | None) -> None:
     if db.session.scalars(done).one() < capture.amount_minor:
         return
     if capture.state is not CaptureState.RETURNED:
-        transition(capture, CaptureState.RETURNED, actor=ACTOR)
+        transition(capture, CaptureState.RETURNED, actor=actor)
     for kind in ("surplus", "mismatch"):
         attention.end_items(
-            capture.link, kind, actor=ACTOR, reason="sent back", subject=capture.subject
+            capture.link, kind, actor=actor, reason="sent back", subject=capture.subject
         )
-    _return_link(capture.link)
+    _return_link(capture.link, actor)
 
 
 def fail(refund: Refund, reason: str, reference: str | None = None) -> None:
@@ -168,7 +168,7 @@ def _certain(refund: Refund, reason: str) -> None:
     alerts.end("refund_unknown", refund.reference)
 
 
-def _return_link(link: PaymentLink) -> None:
+def _return_link(link: PaymentLink, actor: str) -> None:
     """End the order once nothing of what paid for it, or waits for a decision, is left.
 
     Money that came besides keeps its own question. Tickets stay until a person voids them.
@@ -182,7 +182,7 @@ def _return_link(link: PaymentLink) -> None:
     if link.state is LinkState.REVIEW:
         capacity.release(link)
     link.paid_at = link.paid_at or clock.now()
-    transition(link, LinkState.REFUNDED, actor=ACTOR)
+    transition(link, LinkState.REFUNDED, actor=actor)
     attention.end_items(
-        link, "mismatch", "late", actor=ACTOR, reason="sent back", subject=link.reference
+        link, "mismatch", "late", actor=actor, reason="sent back", subject=link.reference
     )

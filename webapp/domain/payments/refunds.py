@@ -1,6 +1,7 @@
 """Refunds: money that a person wants sent back, asked for once however often a button is pressed.
 
 What becomes of one is decided by `refund_endings`, after the provider was asked by `refund_rounds`.
+Where the provider does not do it for us, a person does it there and notes it here.
 """
 
 import re
@@ -14,14 +15,17 @@ from webapp.core.errors import InvalidInputError, NotFoundError, NotRefundableEr
 from webapp.core.money import Money
 from webapp.core.states import CaptureState, RefundState
 from webapp.domain.messages import attention
-from webapp.domain.payments import links
-from webapp.domain.transaction import AfterCommit, lock, lock_all, transaction
+from webapp.domain.payments import links, refund_endings
+from webapp.domain.transaction import AfterCommit, database_now, lock, lock_all, transaction
 from webapp.domain.transitions import record
 from webapp.extensions import db
 from webapp.models import Capture, Merchant, PaymentLink, Refund
 from webapp.providers.registry import ADAPTERS
 
 MAX_REASON: Final = 200
+
+# How the reason of a refund begins that was not sent by us.
+BY_HAND: Final = "by hand: "
 
 # Nobody knows yet how these end: the money may be on its way back.
 UNDER_WAY: Final = frozenset({RefundState.REQUESTED, RefundState.ACCEPTED, RefundState.UNKNOWN})
@@ -57,29 +61,73 @@ def request(
         NotRefundableError: it cannot be sent back from here now; the sentence says why.
     """
     reason = text.one_line("reason", reason, MAX_REASON)
-    if reference is not None and not _REFERENCE.fullmatch(reference):
-        raise InvalidInputError("reference", "is no name of a refund: open the form anew")
+    _check_name(reference)
     with transaction() as after_commit:
         link = lock(PaymentLink, *links.named(merchant, name))
         known = _known(link, reference, amount)
         if known is not None:
             return known
         capture = _chosen(link, payment)
-        money = amount or left_of(capture)
-        _check(capture, money)
-        refund = Refund(
-            capture=capture,
-            amount_minor=money.minor,
-            currency=money.currency,
-            requested_by=actor,
-            reason=reason,
-            next_step_at=func.now(),
-        )
-        if reference is not None:
-            refund.reference = reference
-        db.session.add(refund)
+        if not is_possible_at(_provider_of(capture)):
+            raise NotRefundableError(
+                f"{_provider_of(capture)} sends no money back for us:"
+                " do it there, and note the reason here"
+            )
+        refund = _make(capture, amount, reason=reason, actor=actor, reference=reference)
+        refund.next_step_at = func.now()
         db.session.flush()
         _tell(link, refund, after_commit)
+    return refund
+
+
+def note(
+    merchant: Merchant,
+    name: str,
+    *,
+    reason: str,
+    actor: str,
+    amount: Money | None = None,
+    payment: str | None = None,
+    reference: str | None = None,
+) -> Refund:
+    """Write down money that was sent back by hand, at a provider that does not do it for us.
+
+    The arguments are those of `request`. The payment and the order stand afterwards as after a
+    refund of ours.
+
+    Raises:
+        NotFoundError: the merchant has no such link, or the link no such payment.
+        InvalidInputError: no reason, or more than is left, or another currency.
+        NotRefundableError: nothing is left of it, or its provider sends money back for us.
+    """
+    reason = text.one_line("reason", reason, MAX_REASON)
+    _check_name(reference)
+    with transaction():
+        link = lock(PaymentLink, *links.named(merchant, name))
+        known = _known(link, reference, amount)
+        if known is not None:
+            return known
+        capture = _chosen(link, payment)
+        if is_possible_at(_provider_of(capture)):
+            raise NotRefundableError(
+                f"{_provider_of(capture)} sends money back for us: ask for a refund instead"
+            )
+        refund = _make(
+            capture, amount, reason=f"{BY_HAND}{reason}", actor=actor, reference=reference
+        )
+        # As one that we have sent: what the provider tells of it later is explained by this.
+        refund.asked_at = database_now()
+        db.session.flush()
+        record(
+            link,
+            "refund_noted",
+            actor=actor,
+            subject=refund.reference,
+            amount=str(refund.money),
+            reason=reason,
+        )
+        refund_endings.finish(refund, None, actor=actor)
+        _answer_reversal(capture, actor)
     return refund
 
 
@@ -113,6 +161,31 @@ def are_under_way(link: PaymentLink) -> bool:
     return db.session.scalar(query.limit(1)) is not None
 
 
+def _answer_reversal(capture: Capture, actor: str) -> None:
+    """End the question why money went back, once all that the attempt brought is noted as back."""
+    db.session.flush()
+    staying = select(Capture.id).where(
+        Capture.attempt_id == capture.attempt_id, Capture.state != CaptureState.RETURNED
+    )
+    if db.session.scalar(staying.limit(1)) is None:
+        attention.end_items(
+            capture.link,
+            "reversed",
+            actor=actor,
+            reason="noted as sent back",
+            subject=capture.attempt.reference,
+        )
+
+
+def _check_name(reference: str | None) -> None:
+    if reference is not None and not _REFERENCE.fullmatch(reference):
+        raise InvalidInputError("reference", "is no name of a refund: open the form anew")
+
+
+def _provider_of(capture: Capture) -> str:
+    return capture.attempt.provider_account.provider
+
+
 def _known(link: PaymentLink, reference: str | None, amount: Money | None) -> Refund | None:
     """Return the refund that this very form has made before, if it has."""
     if reference is None:
@@ -143,13 +216,26 @@ def _chosen(link: PaymentLink, payment: str | None) -> Capture:
     return staying[0] if staying else captures[0]
 
 
+def _make(
+    capture: Capture, amount: Money | None, *, reason: str, actor: str, reference: str | None
+) -> Refund:
+    money = amount or left_of(capture)
+    _check(capture, money)
+    refund = Refund(
+        capture=capture,
+        amount_minor=money.minor,
+        currency=money.currency,
+        requested_by=actor,
+        reason=reason,
+    )
+    if reference is not None:
+        refund.reference = reference
+    db.session.add(refund)
+    return refund
+
+
 def _check(capture: Capture, money: Money) -> None:
     """Refuse what must not be sent, whatever the provider would say."""
-    account = capture.attempt.provider_account
-    if not is_possible_at(account.provider):
-        raise NotRefundableError(
-            f"{account.provider} sends no money back for us: do it there, and note the reason here"
-        )
     under_way = select(Refund.reference).where(
         Refund.capture_id == capture.id, Refund.state.in_(UNDER_WAY)
     )

@@ -7,12 +7,13 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 
 from webapp import mail
+from webapp.core.states import LinkState
 from webapp.documents import qr, ticket_pdf
 from webapp.documents.ticket_email import TicketEmail
 from webapp.documents.ticket_order import TicketOrder
 from webapp.domain.budget import Budget
 from webapp.domain.messages import emails
-from webapp.domain.messages.emails import Lease, Letter, Template
+from webapp.domain.messages.emails import Lease, Letter, NotNeededError, Template
 from webapp.domain.tickets import buyer_tokens, orders
 from webapp.domain.transaction import step_outside, transaction
 from webapp.extensions import db, settings
@@ -44,9 +45,16 @@ def pdf(link_id: int, order: TicketOrder) -> bytes:
 
 
 def _compose(lease: Lease) -> Letter:
-    """Make the message of one promise; a repeat has the same Message-ID."""
+    """Make the message of one promise; a repeat has the same Message-ID.
+
+    Raises:
+        NotNeededError: the order was refunded meanwhile, and its tickets admit nobody.
+    """
     message = db.session.get_one(EmailMessage, lease.message_id)
     link = message.link
+    if link.state is LinkState.REFUNDED:
+        # Read without a lock: a refund from here on comes after the email, as most do.
+        raise NotNeededError("the order was refunded before it was sent")
     order = orders.order_of(link)
     told = TicketEmail(
         order=order,

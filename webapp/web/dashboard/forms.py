@@ -26,7 +26,7 @@ from webapp import paper
 from webapp.core import clock, references, text, wall_clock
 from webapp.core.errors import InvalidInputError
 from webapp.core.money import EXPONENTS, Money
-from webapp.domain.payments import accounts, links, refunds, reviews
+from webapp.domain.payments import accounts, links, matters, refunds, reviews
 from webapp.domain.tickets import events
 from webapp.models import Event, Merchant, PaymentLink
 from webapp.web.dashboard.sentences import spoken
@@ -266,6 +266,17 @@ class RefundForm(DeskForm):
     def validate_reason(self, field: Field) -> None:
         """Ask the rule for reasons."""
         checked(lambda: text.one_line("reason", field.data or "", refunds.MAX_REASON))
+
+
+class EndForm(DeskForm):
+    """Which matter was looked after, and what was done about it."""
+
+    matter = HiddenField()
+    reason = StringField("Reason")
+
+    def validate_reason(self, field: Field) -> None:
+        """Ask the rule for reasons."""
+        checked(lambda: text.one_line("reason", field.data or "", matters.MAX_REASON))
 
 
 class SendForm(DeskForm):

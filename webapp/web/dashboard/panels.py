@@ -10,7 +10,7 @@ from webapp.core.public_status import LINK_STATUS
 from webapp.core.states import EmailState, LinkState
 from webapp.domain.desk.dossiers import Dossier
 from webapp.domain.messages import resending
-from webapp.domain.payments import links
+from webapp.domain.payments import links, matters
 from webapp.domain.payments.link_lists import LinkList, Listed, Tab
 from webapp.models import AttentionItem, EmailMessage, PaymentAttempt, PaymentEvent
 from webapp.web.dashboard import sentences
@@ -199,13 +199,23 @@ class Mailed:
 class Matter:
     """Something that waits for a person."""
 
+    number: int
     title: str
     sentence: str
+    # What ending it means, and whether nothing else has to come first.
+    meaning: str
+    offers_end: bool
 
     @classmethod
-    def of(cls, item: AttentionItem) -> Self:
+    def of(cls, item: AttentionItem, dossier: Dossier) -> Self:
         """Say what it is about."""
-        return cls(sentences.KINDS[item.kind], sentences.spoken(item.sentence))
+        return cls(
+            number=item.id,
+            title=sentences.KINDS[item.kind],
+            sentence=sentences.spoken(item.sentence),
+            meaning=sentences.MEANINGS[item.kind],
+            offers_end=matters.obstacle(item, dossier.refunds) is None,
+        )
 
 
 @dataclass(frozen=True)
@@ -274,7 +284,7 @@ class LinkPanel:
             tickets=link.ticket_count,
             provider=link.provider_account.provider,
             is_test=not link.provider_account.is_live,
-            matters=tuple(map(Matter.of, _matters(dossier))),
+            matters=tuple(Matter.of(item, dossier) for item in _matters(dossier)),
             held=tuple(Taken.of(capture, dossier) for capture in dossier.held),
             tries=tuple(Try.of(attempt, dossier) for attempt in dossier.attempts),
             messages=tuple(Mailed.of(message, dossier) for message in dossier.messages),

@@ -1,10 +1,16 @@
-"""Sending money back: a payment of a link is chosen, an amount and a reason are said."""
+"""Sending money back: a payment of a link is chosen, an amount and a reason are said.
+
+Where the provider does not do it for us, what was sent back there is noted in the same way.
+"""
+
+from collections.abc import Callable
 
 from flask import redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from webapp.core.errors import InvalidInputError, NotFoundError, NotRefundableError
 from webapp.domain.payments import refunds
+from webapp.models import Refund
 from webapp.web.dashboard import desk
 from webapp.web.dashboard.forms import RefundForm, amount
 from webapp.web.dashboard.links import page, panel_of
@@ -22,21 +28,42 @@ def show_refund(reference: str) -> ResponseReturnValue:
     taken = _taken(panel, request.args.get("payment"))
     if taken is None or not taken.offers_refund:
         return _back(panel)
-    return _ask(panel, taken, RefundForm(payment=taken.reference, amount=taken.left.major))
+    return _ask("refund", panel, taken, _form_of(taken))
 
 
 @blueprint.post("/desk/links/<reference>/refund")
 def send_back(reference: str) -> ResponseReturnValue:
     """Ask that the money be sent back; a worker does it. The same form asks for it once."""
+    return _do("refund", reference, refunds.request)
+
+
+@blueprint.get("/desk/links/<reference>/note")
+def show_note(reference: str) -> ResponseReturnValue:
+    """Ask how much of a payment was sent back at the provider, and why."""
+    panel = panel_of(reference)
+    taken = _taken(panel, request.args.get("payment"))
+    if taken is None or not taken.offers_note:
+        return _back(panel)
+    return _ask("note", panel, taken, _form_of(taken))
+
+
+@blueprint.post("/desk/links/<reference>/note")
+def note(reference: str) -> ResponseReturnValue:
+    """Note what was sent back at a provider that does not do it for us; the same form does once."""
+    return _do("note", reference, refunds.note)
+
+
+def _do(page_name: str, reference: str, act: Callable[..., Refund]) -> ResponseReturnValue:
+    """Do what the form asks for; or say at the field, or above the link, why it was not done."""
     panel, form = panel_of(reference), RefundForm()
     taken = _taken(panel, form.payment.data)
     if taken is None:
         raise NotFoundError("the order has no such payment")
     form.currency = taken.money.currency
     if not form.validate():
-        return _ask(panel, taken, form), 422
+        return _ask(page_name, panel, taken, form), 422
     try:
-        refunds.request(
+        act(
             desk.merchant(),
             panel.reference,
             reason=form.reason.data,
@@ -47,7 +74,7 @@ def send_back(reference: str) -> ResponseReturnValue:
         )
     except InvalidInputError as error:
         form.blame(error.field, error.reason)
-        return _ask(panel, taken, form), 422
+        return _ask(page_name, panel, taken, form), 422
     except NotRefundableError as refusal:
         return page(panel.reference, refusal=spoken(str(refusal))), 409
     return _back(panel)
@@ -64,8 +91,12 @@ def _taken(panel: LinkPanel, name: str | None) -> Taken | None:
     raise NotFoundError("the order has no such payment")
 
 
-def _ask(panel: LinkPanel, taken: Taken, form: RefundForm) -> str:
-    return render_template("dashboard/refund.html", panel=panel, taken=taken, form=form)
+def _form_of(taken: Taken) -> RefundForm:
+    return RefundForm(payment=taken.reference, amount=taken.left.major)
+
+
+def _ask(page_name: str, panel: LinkPanel, taken: Taken, form: RefundForm) -> str:
+    return render_template(f"dashboard/{page_name}.html", panel=panel, taken=taken, form=form)
 
 
 def _back(panel: LinkPanel) -> ResponseReturnValue:

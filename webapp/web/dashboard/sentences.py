@@ -42,6 +42,7 @@ EVENTS: Final[Mapping[str, str]] = MappingProxyType(
         "capture_dismissed": "Money was set aside",
         "capture_returned": "Money went back to the buyer",
         "refund_requested": "Somebody wants money sent back",
+        "refund_noted": "Somebody notes that money was sent back at the provider",
         "refund_accepted": "The provider accepted the refund",
         "refund_done": "The refund is done",
         "refund_failed": "The refund failed",
@@ -72,6 +73,25 @@ KINDS: Final[Mapping[str, str]] = MappingProxyType(
         "unverified": "A payment could not be verified",
         "email_failed": "The email could not be delivered",
         "message_doubtful": "The email is uncertain",
+    }
+)
+
+# What it means to say that something was looked after; nothing is done at the provider by it.
+MEANINGS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "stuck": "Nobody is asked about it again. The provider is still asked what became of it.",
+        "mismatch": "Nothing is booked by it, and nothing is sent back. Nobody is asked about the"
+        " same answer again.",
+        "late": "Nothing is booked by it, and nothing is sent back.",
+        "surplus": "The money stays with you. A refund sends it back, now or later.",
+        "reversed": "The order and its tickets stay as they are. Nobody is asked about what went"
+        " back until now again.",
+        "refund_failed": "The money stays with you. You can still ask for a refund.",
+        "refund_unknown": "Nothing is sent by it.",
+        "unverified": "The order stays as it is. If the provider did take money for it, send that"
+        " back there.",
+        "email_failed": "The email is not sent.",
+        "message_doubtful": "Nothing is sent by it. You can still have a copy sent.",
     }
 )
 

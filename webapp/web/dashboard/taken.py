@@ -44,13 +44,18 @@ class Taken:
     left: Money
     sent_back: tuple[SentBack, ...]
     offers_refund: bool
+    # Where the provider sends nothing back for us, what was done there by hand is noted.
+    offers_note: bool
 
     @classmethod
     def of(cls, capture: Capture, dossier: Dossier) -> Self:
         """Say what is known of the money."""
         sent = [one for one in dossier.refunds if one.capture_id == capture.id]
         gone = sum(one.amount_minor for one in sent if one.state is not RefundState.FAILED)
-        provider = capture.attempt.provider_account.provider
+        is_possible = refunds.is_possible_at(capture.attempt.provider_account.provider)
+        has_left = gone < capture.amount_minor and not any(
+            one.state in refunds.UNDER_WAY for one in sent
+        )
         return cls(
             money=capture.money,
             state=capture.state.value,
@@ -58,7 +63,6 @@ class Taken:
             at=capture.paid_at or capture.created_at,
             left=Money(max(capture.amount_minor - gone, 0), capture.currency),
             sent_back=tuple(map(SentBack.of, sent)),
-            offers_refund=gone < capture.amount_minor
-            and not any(one.state in refunds.UNDER_WAY for one in sent)
-            and refunds.is_possible_at(provider),
+            offers_refund=has_left and is_possible,
+            offers_note=has_left and not is_possible,
         )
