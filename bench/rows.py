@@ -24,7 +24,7 @@ _LINKS: Final = f"""
     RETURNING id
 """  # noqa: S608  # nobody else's words are in it
 
-# Ten minutes old, so that each is read once and is not due again before the run is over.
+# An hour old: read every five minutes, so that none is due again before a slow run is over.
 _ATTEMPTS: Final = """
     WITH link AS (
         SELECT id, merchant_id, provider_account_id, row_number() OVER (ORDER BY id) AS n,
@@ -45,7 +45,7 @@ _ATTEMPTS: Final = """
            CASE WHEN n * %(paid)s / %(count)s > (n - 1) * %(paid)s / %(count)s
                      THEN 'paid.' ELSE 'open.' END || 'att-' || name,
            'https://bank.example/', now() + interval '1 day', now(), 0, 0,
-           now() - interval '10 min'
+           now() - interval '1 hour'
     FROM link JOIN sitting ON sitting.link_id = link.id
 """
 

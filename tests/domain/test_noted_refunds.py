@@ -174,9 +174,9 @@ def test_an_amount_that_was_not_taken_is_refused(make: Factories, money: Money) 
 
 
 def test_another_merchants_money_is_not_there(make: Factories) -> None:
-    theirs = be_paid(Factories())
+    theirs, shop = be_paid(Factories()), make.shop
     make.change(theirs.provider_account, provider="billing")
     before = snapshot()
     with pytest.raises(NotFoundError):
-        refunds.note(make.shop, theirs.link.code, reason="no", actor="cli")
+        refunds.note(shop, theirs.link.code, reason="no", actor="cli")
     assert snapshot() == before

@@ -6,6 +6,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.chromium import Console
 from tests.conftest import Configure
+from tests.domain.attending import be_paid_twice, waiting
 from tests.factories import Factories, everything, paid
 from tests.web.desk import PASSWORD, user_of
 from webapp.domain.payments import links, settlement
@@ -127,12 +128,16 @@ def test_every_page_is_for_everybody_and_fits_a_phone(
     event = make.event()
     attempt = make.pending(event=event, buyer_name="Ada")
     settlement.apply(attempt.reference, paid(attempt), actor="test")
+    twice = be_paid_twice(make)
+    (surplus,) = waiting()
     draft, opened = make.draft(title="x" * 200), make.link()
     for path in (
         "/desk/links",
         "/desk/links?q=nothing",
         "/desk/links/new",
         f"/desk/links/{attempt.link.reference}",
+        f"/desk/links/{twice.link.reference}",
+        f"/desk/links/{twice.link.reference}/looked-after?matter={surplus.id}",
         f"/desk/links/{draft.reference}",
         f"/desk/links/{draft.reference}/open",
         f"/desk/links/{opened.reference}/cancel",
