@@ -133,7 +133,7 @@ def test_a_reader_that_died_leaves_the_attempt_to_the_next_one(
     assert run().total == 1
     due = fresh(attempt).next_check_at
 
-    check_leases.give_back(lost, Unreadable("came back from the dead"))
+    check_leases.give_back([(lost, Unreadable("came back from the dead"))])
 
     assert (fresh(attempt).next_check_at, attempt.unreadable_count) == (due, 0)
 

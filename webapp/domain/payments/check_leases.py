@@ -1,17 +1,34 @@
 """Which attempts are read next: taken under a lease, given back with their next time."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any, Final
 
 import structlog
-from sqlalchemy import CTE, ColumnElement, Select, case, func, or_, select, update
+from sqlalchemy import (
+    CTE,
+    BigInteger,
+    ColumnElement,
+    Select,
+    Text,
+    bindparam,
+    case,
+    cast,
+    func,
+    literal,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import InstrumentedAttribute
 
 from webapp.core import references
 from webapp.core.states import MAY_HOLD_MONEY
 from webapp.domain.payments import cadence, checks
 from webapp.domain.payments.checks import Check
-from webapp.domain.transaction import database_now, transaction
+from webapp.domain.transaction import transaction
 from webapp.extensions import db, settings
 from webapp.models import PaymentAttempt, PaymentLink, ProviderAccount
 from webapp.providers.base import (
@@ -22,6 +39,26 @@ from webapp.providers.base import (
 )
 
 logger = structlog.get_logger(__name__)
+
+_WAS_PULLED: Final = PaymentAttempt.next_check_at < PaymentAttempt.check_lease_until
+_FOLLOWING: Final = bindparam("following", type_=PaymentAttempt.next_check_at.type)
+
+# Sent once for many rows, which costs little more than for one.
+_GIVE_BACK: Final = (
+    update(PaymentAttempt)
+    .where(
+        PaymentAttempt.id == bindparam("its_id"),
+        PaymentAttempt.check_lease_token == bindparam("its_token"),
+    )
+    .values(
+        next_check_at=case((_WAS_PULLED, PaymentAttempt.next_check_at), else_=_FOLLOWING),
+        check_lease_token=None,
+        check_lease_until=None,
+        unreadable_count=bindparam("count"),
+        last_read_at=bindparam("at"),
+        last_read=bindparam("word"),
+    )
+)
 
 
 def count_due(provider: str | None = None) -> dict[str, int]:
@@ -54,7 +91,9 @@ def take_due(*, limit: int, rooms: Mapping[int, int], provider: str | None = Non
     urgency = (PaymentAttempt.asked_at.is_(None), PaymentAttempt.next_check_at)
     place = func.row_number().over(partition_by=account, order_by=urgency)
     turns = select(PaymentAttempt.id, place.label("place")).where(*is_due).cte("turns")
-    room = case(dict(rooms), value=account, else_=most) if rooms else most
+    # As one value: a statement for each number of accounts would be compiled anew each time.
+    of_account = literal({str(name): room for name, room in rooms.items()}, JSONB)
+    room = func.coalesce(of_account[cast(account, Text)].astext.cast(BigInteger), most)
     return _lease(
         select(PaymentAttempt.id)
         .join(turns, turns.c.id == PaymentAttempt.id)
@@ -71,53 +110,60 @@ def take(reference: str) -> Check | None:
     return next(iter(_lease(query)), None)
 
 
-def give_back(check: Check, read: Read) -> int:
-    """End the lease and set the attempt's clock, unless somebody pulled it forward meanwhile.
+def give_back(reads: Sequence[tuple[Check, Read]]) -> dict[str, int]:
+    """End these leases and set the attempts' clocks, except those that were pulled forward.
 
     Returns:
-        How often in a row the attempt could not be read; 0 also when the lease was lost.
+        How often in a row each attempt could not be read, by its reference; those whose lease was
+        lost are not among them.
     """
-    is_unreadable = isinstance(read, Unreadable)
+    read_of = {check.reference: (check, read) for check, read in reads}
+    counts: dict[str, int] = {}
+    changes: list[dict[str, Any]] = []
     with transaction():
-        attempt = db.session.scalar(
-            select(PaymentAttempt)
-            .where(PaymentAttempt.reference == check.reference)
-            .execution_options(populate_existing=True)
-        )
-        if attempt is None or attempt.check_lease_token != check.token:
-            return 0
-        count = attempt.unreadable_count + 1 if is_unreadable else 0
-        now = database_now()
-        following = cadence.next_check_at(
-            cadence.Watched(
-                attempt.state,
-                attempt.created_at,
-                attempt.watch_until,
+        for row in db.session.execute(_clocks(list(read_of))):
+            check, read = read_of[row.reference]
+            if row.check_lease_token != check.token:
+                continue
+            count = row.unreadable_count + 1 if isinstance(read, Unreadable) else 0
+            counts[row.reference] = count
+            watched = cadence.Watched(
+                row.state,
+                row.created_at,
+                row.watch_until,
                 count,
                 sends_notices=check.sends_notices,
-            ),
-            read,
-            now=now,
-            settings=settings,
-        )
-        was_pulled = PaymentAttempt.next_check_at < PaymentAttempt.check_lease_until
-        db.session.execute(
-            update(PaymentAttempt)
-            .where(
-                PaymentAttempt.id == attempt.id,
-                PaymentAttempt.check_lease_token == check.token,
             )
-            .values(
-                next_check_at=case((was_pulled, PaymentAttempt.next_check_at), else_=following),
-                check_lease_token=None,
-                check_lease_until=None,
-                unreadable_count=count,
-                last_read_at=now,
-                last_read=_word(read),
-            )
-            .execution_options(synchronize_session=False)
+            change = {
+                "its_id": row.id,
+                "its_token": check.token,
+                "following": cadence.next_check_at(watched, read, now=row.now, settings=settings),
+                "count": count,
+                "at": row.now,
+                "word": _word(read),
+            }
+            changes.append(change)
+        if changes:
+            db.session.connection().execute(_GIVE_BACK, changes)
+    return counts
+
+
+def _clocks(references: list[str]) -> Select[Any]:
+    """Ask for what the next times depend on, in the order in which the rows are then locked."""
+    return (
+        select(
+            PaymentAttempt.id,
+            PaymentAttempt.reference,
+            PaymentAttempt.check_lease_token,
+            PaymentAttempt.state,
+            PaymentAttempt.created_at,
+            PaymentAttempt.watch_until,
+            PaymentAttempt.unreadable_count,
+            func.clock_timestamp().label("now"),
         )
-    return count
+        .where(PaymentAttempt.reference.in_(references))
+        .order_by(PaymentAttempt.id)
+    )
 
 
 def pull_forward(reference: str) -> bool:
@@ -261,12 +307,17 @@ def _lease(ids: Select[int]) -> list[Check]:
             .returning(PaymentAttempt)
             .execution_options(populate_existing=True, synchronize_session=False)
         ).all()
-        query = select(PaymentLink.id, PaymentLink.reference).where(
+        query = select(PaymentLink.id, PaymentLink.reference, PaymentLink.ticket_count).where(
             PaymentLink.id.in_({attempt.link_id for attempt in leased})
         )
-        orders = {row.id: row.reference for row in db.session.execute(query)} if leased else {}
+        orders = {row.id: row for row in db.session.execute(query)} if leased else {}
         return [
-            checks.of(attempt, token=token, order=orders[attempt.link_id]) for attempt in leased
+            replace(
+                checks.of(attempt, token=token),
+                order=orders[attempt.link_id].reference,
+                tickets=orders[attempt.link_id].ticket_count,
+            )
+            for attempt in leased
         ]
 
 

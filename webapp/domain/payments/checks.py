@@ -32,6 +32,7 @@ class Check:
     # What the log calls it.
     provider: str = ""
     order: str = ""
+    tickets: int = 0
     order_id: str | None = None
     was_paid: bool = False
 
@@ -72,13 +73,12 @@ class Check:
             return Unreadable(f"our adapter failed ({type(error).__name__})")
 
 
-def of(attempt: PaymentAttempt, *, token: str = "", order: str = "") -> Check:
+def of(attempt: PaymentAttempt, *, token: str = "") -> Check:
     """Return what is needed to read an attempt: plain values that outlive the transaction.
 
     Args:
         attempt: the one.
         token: of its lease.
-        order: the link's reference, where it is known already.
     """
     connection = None
     try:
@@ -99,7 +99,6 @@ def of(attempt: PaymentAttempt, *, token: str = "", order: str = "") -> Check:
         CheckoutRequest.from_json(attempt.request) if is_unanswered else None,
         is_failing=attempt.provider_account.failing_since is not None,
         provider=attempt.provider_account.provider,
-        order=order,
         order_id=attempt.order_id,
         was_paid=attempt.state is AttemptState.SUCCEEDED,
     )

@@ -9,15 +9,11 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 import structlog
-from sqlalchemy import select
 
 from webapp.domain.payments.account_fields import PROVIDERS
 from webapp.domain.payments.checks import Check
 from webapp.domain.payments.conclusions import Conclusion, Summary
 from webapp.domain.payments.settlement import Outcome
-from webapp.domain.transaction import transaction
-from webapp.extensions import db
-from webapp.models import PaymentLink
 from webapp.providers.base import Found, Missing, Observation, Read, Unreadable
 from webapp.providers.registry import ADAPTERS
 
@@ -81,8 +77,7 @@ class Narrator:
             self._tell("Already processed - skipping", check, is_news=False)
             return
         if conclusion.outcome is Outcome.PAID:
-            count = _tickets(check.order)
-            verified = f"Order {check.order} verified successfully. {count} tickets issued."
+            verified = f"Order {check.order} verified successfully. {check.tickets} tickets issued."
             self._tell(verified, check)
         end, is_news = _end(conclusion)
         self._tell(f"Order {check.order}: {end}", check, is_news=is_news)
@@ -151,9 +146,3 @@ def _end(conclusion: Conclusion) -> tuple[str, bool]:
     if isinstance(conclusion.read, Unreadable):
         return f"error ({conclusion.read.reason})", True
     return "still_pending", False
-
-
-def _tickets(order: str) -> int:
-    query = select(PaymentLink.ticket_count).where(PaymentLink.reference == order)
-    with transaction():
-        return db.session.scalars(query).one()

@@ -23,20 +23,34 @@ Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class _Running(Generic[Item]):
+    """A call. `given_up_at` is None while it waits for a thread: its time counts from then on."""
+
     account_id: int
     item: Item
-    given_up_at: float
+    within_s: float
+    given_up_at: float | None = None
+
+    def begin(self) -> None:
+        """Note that a thread has come to it."""
+        self.given_up_at = time.monotonic() + self.within_s
+
+    def is_late(self, now: float) -> bool:
+        """Whether it has had its time."""
+        return self.given_up_at is not None and self.given_up_at <= now
 
 
 class Calls(Generic[Item, Answer]):
-    """The calls of one run. An item is what a call is about, and comes back with its answer."""
+    """The calls of one run. An item is what a call is about, and comes back with its answer.
 
-    def __init__(self) -> None:
-        self._most = settings.check_side_by_side
+    As many as `ahead` may wait for a thread: whoever is busy with answers lets no thread run dry.
+    """
+
+    def __init__(self, *, ahead: int = 0) -> None:
+        self._most = settings.check_side_by_side + ahead
         self._per_account = settings.check_per_account
-        self._threads = ThreadPoolExecutor(self._most, "outside")
+        self._threads = ThreadPoolExecutor(settings.check_side_by_side, "outside")
         self._running: dict[Future[Answer], _Running[Item]] = {}
         self._given_up: set[Future[Answer]] = set()
         self._of_account: Counter[int] = Counter()
@@ -86,9 +100,13 @@ class Calls(Generic[Item, Answer]):
             call: ends by itself within its own timeouts, as a rule.
             within_s: after this it is given up whatever it does, in seconds.
         """
-        given_up_at = time.monotonic() + within_s
-        future = self._threads.submit(call)
-        self._running[future] = _Running(account_id, item, given_up_at)
+        running = _Running(account_id, item, within_s)
+
+        def begin() -> Answer:
+            running.begin()
+            return call()
+
+        self._running[self._threads.submit(begin)] = running
         self._of_account[account_id] += 1
 
     def ended(self, *, wait_s: float) -> list[tuple[Item, Answer | None]]:
@@ -102,7 +120,7 @@ class Calls(Generic[Item, Answer]):
         late = {
             call
             for call, running in self._running.items()
-            if running.given_up_at <= now and call not in done
+            if running.is_late(now) and call not in done
         }
         # One that has not begun yet needs no thread any more.
         self._given_up |= {call for call in late if not call.cancel()}

@@ -1,7 +1,7 @@
 """Verification: every payment is what its provider says when asked."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -34,6 +34,14 @@ ACTOR = "sweep:verification"
 
 # While some are being read, others become due: how often a run looks for them, in seconds.
 _LOOK_AGAIN_S: Final = 0.5
+
+# So many reads wait for a thread, and begin while we are busy with the answers to others.
+_AHEAD: Final = 50
+
+# So many answers are settled before we look which others have come, and so many may wait for that
+# before nothing more is asked: their leases run.
+_SETTLED_AT_ONCE: Final = 10
+_MOST_ANSWERED: Final = 250
 
 # A read keeps its own deadline. One that does not, because a name is long in being resolved, is
 # given up so many seconds after it.
@@ -69,9 +77,11 @@ def run_due(
     health = _Health()
     narrator = narrator or Narrator()
     narrator.begin(check_leases.count_due(provider))
-    with Calls[Check, Read]() as calls:
+    answered: list[tuple[Check, Read]] = []
+    with Calls[Check, Read](ahead=_AHEAD) as calls:
         while True:
-            if not budget.is_spent and calls.room > 0:
+            is_behind = len(answered) >= _MOST_ANSWERED
+            if not budget.is_spent and not is_behind and calls.room >= _AHEAD // 2:
                 rooms = calls.rooms | dict.fromkeys(health.resting, 0)
                 limit = min(calls.room, budget.rows)
                 for check in check_leases.take_due(limit=limit, rooms=rooms, provider=provider):
@@ -79,18 +89,43 @@ def run_due(
                     narrator.call(check)
                     within_s = check.timeout_s + PATIENCE_S
                     calls.start(check.account_id, check, check.read, within_s=within_s)
-            if calls.is_idle:
+            if calls.is_idle and not answered:
                 narrator.end(summary)
                 return summary
-            for check, answer in calls.ended(wait_s=_LOOK_AGAIN_S):
-                read = answer if answer is not None else GIVEN_UP
-                conclusion = conclude(check, read, actor=actor)
-                count = check_leases.give_back(check, conclusion.read)
-                health.note(check, read, count)
+            wait_s = 0 if answered else _LOOK_AGAIN_S
+            answered += [(check, read or GIVEN_UP) for check, read in calls.ended(wait_s=wait_s)]
+            # A few at a time, so that meanwhile others are asked.
+            some, answered = answered[:_SETTLED_AT_ONCE], answered[_SETTLED_AT_ONCE:]
+            for check, conclusion, count in _conclude_all(some, actor=actor):
+                health.note(check, conclusion.read, count)
                 summary.count(conclusion)
                 narrator.conclude(check, conclusion)
                 if told is not None:
                     told(conclusion)
+
+
+def _conclude_all(
+    reads: Sequence[tuple[Check, Read]], *, actor: str
+) -> Iterator[tuple[Check, Conclusion, int]]:
+    """Settle what was read, each by itself but for those that only say what is known.
+
+    Returns:
+        Each with how often in a row it could not be read.
+    """
+    said = {check.reference: read.observation for check, read in reads if isinstance(read, Found)}
+    known = settlement.nothing_new(said)
+    conclusions = [
+        Conclusion(check.reference, read, Outcome.NOTHING_NEW)
+        if check.reference in known
+        else conclude(check, read, actor=actor)
+        for check, read in reads
+    ]
+    checks = [check for check, _ in reads]
+    counts = check_leases.give_back(
+        [(check, one.read) for check, one in zip(checks, conclusions, strict=True)]
+    )
+    for check, one in zip(checks, conclusions, strict=True):
+        yield check, one, counts.get(check.reference, 0)
 
 
 def run_one(
@@ -122,7 +157,7 @@ def run_one(
         narrator.call(check)
         step_outside()
         conclusion = conclude(check, check.read(), actor=actor)
-        check_leases.give_back(check, conclusion.read)
+        check_leases.give_back([(check, conclusion.read)])
         narrator.conclude(check, conclusion)
         if check.is_failing and not isinstance(conclusion.read, Unreadable):
             breakers.heal(check.account_id)
