@@ -27,7 +27,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 from webapp.core import references
 from webapp.core.states import MAY_HOLD_MONEY
 from webapp.domain.payments import cadence, checks
-from webapp.domain.payments.checks import Check
+from webapp.domain.payments.checks import Check, Way
 from webapp.domain.transaction import transaction
 from webapp.extensions import db, settings
 from webapp.models import PaymentAttempt, PaymentLink, ProviderAccount
@@ -311,14 +311,23 @@ def _lease(ids: Select[int]) -> list[Check]:
             PaymentLink.id.in_({attempt.link_id for attempt in leased})
         )
         orders = {row.id: row for row in db.session.execute(query)} if leased else {}
+        ways = _ways({attempt.provider_account_id for attempt in leased})
         return [
             replace(
-                checks.of(attempt, token=token),
+                checks.of(attempt, ways[attempt.provider_account_id], token=token),
                 order=orders[attempt.link_id].reference,
                 tickets=orders[attempt.link_id].ticket_count,
             )
             for attempt in leased
         ]
+
+
+def _ways(account_ids: Collection[int]) -> dict[int, Way]:
+    if not account_ids:
+        return {}
+    query = select(ProviderAccount).where(ProviderAccount.id.in_(account_ids))
+    found = db.session.scalars(query.execution_options(populate_existing=True))
+    return {account.id: checks.way(account) for account in found}
 
 
 def _word(read: Read) -> str:

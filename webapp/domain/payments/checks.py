@@ -8,7 +8,7 @@ from webapp.core.errors import AccountNotConnectedError
 from webapp.core.states import AttemptState
 from webapp.domain.payments import accounts
 from webapp.extensions import settings
-from webapp.models import PaymentAttempt
+from webapp.models import PaymentAttempt, ProviderAccount
 from webapp.providers.base import CheckoutRequest, Handle, Read, Recovery, Unreadable
 from webapp.providers.connection import Connection
 
@@ -73,32 +73,45 @@ class Check:
             return Unreadable(f"our adapter failed ({type(error).__name__})")
 
 
-def of(attempt: PaymentAttempt, *, token: str = "") -> Check:
+@dataclass(frozen=True)
+class Way:
+    """What an account's attempts have in common: how its provider is asked, and its name."""
+
+    provider: str
+    connection: Connection | None
+    is_failing: bool
+
+
+def way(account: ProviderAccount) -> Way:
+    """Open an account's credentials, which is done once for many attempts."""
+    connection = None
+    try:
+        connection = accounts.connection(account)
+    except AccountNotConnectedError:
+        logger.warning("APIKEY not found in environment variables", account_id=account.id)
+    except Exception:
+        logger.exception("credentials_unusable", account_id=account.id)
+    return Way(account.provider, connection, account.failing_since is not None)
+
+
+def of(attempt: PaymentAttempt, to: Way, *, token: str = "") -> Check:
     """Return what is needed to read an attempt: plain values that outlive the transaction.
 
     Args:
         attempt: the one.
+        to: the way to its account.
         token: of its lease.
     """
-    connection = None
-    try:
-        connection = accounts.connection(attempt.provider_account)
-    except AccountNotConnectedError:
-        logger.warning("APIKEY not found in environment variables", attempt=attempt.reference)
-    except Exception:
-        logger.exception("credentials_unusable", attempt=attempt.reference)
-    handle = Handle(attempt.reference, attempt.checkout_id)
-    account_id = attempt.provider_account_id
     is_unanswered = attempt.state is AttemptState.CREATED and attempt.checkout_id is None
     return Check(
-        handle,
+        Handle(attempt.reference, attempt.checkout_id),
         token,
-        account_id,
-        connection,
+        attempt.provider_account_id,
+        to.connection,
         settings.provider_timeout_s,
         CheckoutRequest.from_json(attempt.request) if is_unanswered else None,
-        is_failing=attempt.provider_account.failing_since is not None,
-        provider=attempt.provider_account.provider,
+        is_failing=to.is_failing,
+        provider=to.provider,
         order_id=attempt.order_id,
         was_paid=attempt.state is AttemptState.SUCCEEDED,
     )

@@ -196,7 +196,9 @@ def _begin(lease: _Lease) -> list[_Step]:
     try:
         for attempt in db.session.scalars(query):
             checkout_id = attempt.checkout_id if attempt.state in MAY_HOLD_MONEY else None
-            step.to_read.append(_Watched(checks.of(attempt), checkout_id))
+            step.to_read.append(
+                _Watched(checks.of(attempt, checks.way(attempt.provider_account)), checkout_id)
+            )
     except Exception:
         # The lease has moved this link's clock: it does not stand in the others' way.
         logger.exception("closing_failed", link_id=lease.link_id)

@@ -125,7 +125,7 @@ def _lease_one(busy: set[int]) -> _Look | None:
         )
         if capture is None:
             return None
-        check = checks.of(capture.attempt)
+        check = checks.of(capture.attempt, checks.way(capture.attempt.provider_account))
         return _Look(capture.id, capture.payment_reference, token, check)
 
 

@@ -218,13 +218,14 @@ def _book(
     booked = captures.take(attempt, observation.payments, actor=actor, was_reversed=was_reversed)
     if booked is None:
         return Outcome.NOTHING_NEW
+    if attempt.state not in MAY_HOLD_MONEY:  # somebody may have been asked about it meanwhile
+        attention.end_items(
+            attempt.link, "unverified", actor=actor, reason="the provider answered: paid"
+        )
     if attempt.state is not AttemptState.SUCCEEDED:
         transition(attempt, AttemptState.SUCCEEDED, actor=actor)
     if attempt.session.state is not SessionState.COMPLETED:
         transition(attempt.session, SessionState.COMPLETED, actor=actor)
-    attention.end_items(
-        attempt.link, "unverified", actor=actor, reason="the provider answered: paid"
-    )
     attempts.weigh(attempt.link)
     return {
         captures.Booked.FULFILLED: Outcome.PAID,
