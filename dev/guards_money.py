@@ -251,6 +251,15 @@ NOTHING_EXPIRED_AWAY: Final = (
     ),
     Guard(
         law=4,
+        what="the time of a closing for who is paying at the end",
+        file=f"{_PAYMENTS}/closing_rounds.py",
+        old="if why is _Stays.NO_WAY or is_last_try]",
+        new="if why in _Stays]",
+        test="tests/domain/test_unclosable.py"
+        "::test_who_is_paying_at_the_end_gets_the_time_that_a_closing_has",
+    ),
+    Guard(
+        law=4,
         what="an end only when no checkout can be paid any more",
         file=f"{_PAYMENTS}/closing_rounds.py",
         old="if is_readable and not link.may_hold_money:",

@@ -95,6 +95,14 @@ OWN_ROWS: Final = (
     ),
     Guard(
         law=10,
+        what="the merchant whose payment is verified by whatever name it has",
+        file=f"{_PAYMENTS}/asking.py",
+        old="            PaymentLink.merchant_id == merchant.id,\n            or_(",
+        new="            or_(",
+        test="tests/api/test_payment_verify.py::test_another_merchants_order_is_not_there",
+    ),
+    Guard(
+        law=10,
         what="the merchant of the list of links",
         file=f"{_PAYMENTS}/link_lists.py",
         old="PaymentLink.merchant_id == merchant.id, PaymentLink.state.in_(_STATES[tab])",

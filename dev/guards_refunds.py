@@ -78,6 +78,15 @@ MONEY_GOES_BACK_ONCE: Final = (
     ),
     Guard(
         law=3,
+        what="no end by hand for surplus money that may be on its way back",
+        file=f"{_PAYMENTS}/matters.py",
+        old='        case "surplus" if any(refund.capture.subject == item.subject for refund in under_way):',
+        new='        case "surplus" if not item.subject:',
+        test="tests/domain/test_matters.py"
+        "::test_surplus_money_that_may_be_on_its_way_back_is_not_set_aside",
+    ),
+    Guard(
+        law=3,
         what="the question to a person about money that went back without us",
         file=f"{_PAYMENTS}/reversals.py",
         old="    if unexplained <= 0:\n",

@@ -117,6 +117,20 @@ def _wrong_link(walk: Walk, page: Page) -> None:
     page.locator("#errors").wait_for()
 
 
+def _refund(walk: Walk, page: Page) -> None:
+    _desk("/desk/links/DEMO-PAID")(walk, page)
+    page.get_by_role("link", name="Refund…").first.click()
+    page.get_by_label("Reason").wait_for()
+
+
+def _wrong_refund(walk: Walk, page: Page) -> None:
+    _refund(walk, page)
+    page.get_by_label("Amount", exact=False).first.fill("2500")
+    page.get_by_label("Reason").fill("The evening was canceled")
+    page.locator("form[method=post] button[type=submit]").last.click()
+    page.locator("#errors").wait_for()
+
+
 # The name of each page, as its screenshot is called, and how one gets there.
 PAGES: Final[Mapping[str, Visit]] = {
     "pay": lambda walk, page: walk.goto(page, f"/pay/{walk.payable}"),
@@ -145,4 +159,9 @@ PAGES: Final[Mapping[str, Visit]] = {
     "desk-link-review": _desk("/desk/links/DEMO-REVIEW"),
     "desk-review": _desk("/desk/links/DEMO-REVIEW/review"),
     "desk-cancel": _desk("/desk/links/DEMO-DRAFT/cancel"),
+    "desk-refund": _refund,
+    "desk-refund-wrong": _wrong_refund,
+    "desk-account": _desk("/desk/account"),
+    "desk-account-sumup": _desk("/desk/account/connect/sumup"),
+    "desk-account-stripe": _desk("/desk/account/connect/stripe"),
 }

@@ -86,6 +86,18 @@ def test_a_provider_that_does_not_answer_makes_it_202_within_the_limit(
     assert fresh(attempt.link).state is LinkState.OPEN
 
 
+@pytest.mark.parametrize("fault", ["read_missing", "read_foreign"])
+def test_an_answer_that_is_not_about_the_checkout_verifies_nothing(
+    at_bank: AtBank, make: Factories, rows: Flask, fault: str
+) -> None:
+    owner, attempt = desk_of(rows, make), at_bank.start()
+    if fault == "read_missing":
+        make.change(attempt, checkout_id="chk-nowhere")
+    else:
+        make.change(attempt, request={**attempt.request, "reference": "att-of-another"})
+    assert data(ask(owner, attempt.link.reference))["verified"] is False
+
+
 def test_another_merchants_order_is_not_there(make: Factories, rows: Flask) -> None:
     attempt = make.pending()
     stranger = desk_of(rows, make, make.merchant())

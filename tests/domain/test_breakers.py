@@ -6,7 +6,7 @@ from tests.domain.at_bank import AtBank, verify
 from tests.domain.test_sick_accounts import all_due
 from tests.factories import Factories, everything, fresh
 from webapp.domain.budget import Budget
-from webapp.domain.payments import accounts, breakers, verification
+from webapp.domain.payments import accounts, breakers, check_leases, verification
 from webapp.models import Alert, ProviderAccount
 from webapp.providers.base import Handle, Read, Unreadable
 from webapp.providers.connection import Connection
@@ -96,3 +96,25 @@ def test_the_first_answer_heals_it_and_ends_the_alert(
     (alert,) = everything(Alert)
     assert alert.ended_at is not None
     assert (fresh(account).failures, account.failing_since, account.rests_until) == (0, None, None)
+
+
+def test_what_a_healed_account_failed_before_makes_no_long_rest_of_the_next_lost_answer(
+    make: Factories,
+    account: ProviderAccount,
+    at_bank: AtBank,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    first, others = at_bank.start(), [at_bank.start() for _ in range(3)]
+    with monkeypatch.context() as away:
+        answer(away, Unreadable("timed out", is_silent=True))
+        for _ in range(5):
+            run()
+    assert {fresh(one).unreadable_count for one in others} == {5}
+    verify(first)
+    assert {fresh(one).unreadable_count for one in others} == {0}
+    assert check_leases.pull_forward(others[0].reference), "a buyer who waits may ask again"
+
+    with monkeypatch.context() as away:
+        answer(away, Unreadable("timed out", is_silent=True))
+        verification.run_due(Budget.of(seconds=30, rows=1))
+    assert fresh(account).failing_since is None, "one answer that is missing is no outage"

@@ -69,6 +69,10 @@ def test_where_no_notice_will_come_an_open_checkout_is_read_at_one_pace(
     assert wait_s(slower, FOUND, age_s=age_s, sends_notices=False) == 7
 
 
+def test_a_checkout_that_is_not_there_is_not_read_at_that_pace_for_days(settings: Settings) -> None:
+    assert wait_s(settings, Missing(), age_s=3 * HOUR, sends_notices=False) == HOUR
+
+
 def test_one_that_has_ended_there_is_watched_like_any_other(settings: Settings) -> None:
     for state, planned in ((AttemptState.EXPIRED, HOUR), (AttemptState.SUCCEEDED, 24 * HOUR)):
         waits = wait_s(settings, FOUND, age_s=3 * HOUR, state=state, sends_notices=False)

@@ -1,6 +1,7 @@
 """A merchant lets us act for their SumUp account."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 import redis
@@ -8,6 +9,7 @@ import redis
 from tests.conftest import Configure
 from tests.domain.at_sumup import AtSumUp, sumup_of
 from tests.factories import Factories, everything, fresh
+from webapp.core import clock
 from webapp.core.errors import (
     AccountNotConnectedError,
     BusyError,
@@ -15,10 +17,13 @@ from webapp.core.errors import (
     ProviderUnreadableError,
 )
 from webapp.core.states import AccountState
-from webapp.domain.payments import account_changes, accounts, consents, credentials
+from webapp.domain.budget import Budget
+from webapp.domain.payments import account_changes, accounts, consents, credentials, tokens
 from webapp.domain.payments.consents import Choice
 from webapp.extensions import queue_redis
 from webapp.models import ProviderAccount
+from webapp.providers.base import Unreadable
+from webapp.providers.probes import Accepted, Rejected
 from webapp.providers.sumup_oauth import Membership
 
 
@@ -87,6 +92,35 @@ def test_an_account_that_was_disconnected_is_connected_again(at_sumup: AtSumUp) 
     assert fresh(account).state is AccountState.DISCONNECTED
     assert at_sumup.by_consent().id == account.id
     assert fresh(account).state is AccountState.ACTIVE
+
+
+def test_a_token_that_is_not_taken_is_renewed_before_anybody_says_that_the_account_is_broken(
+    at_sumup: AtSumUp,
+) -> None:
+    account = at_sumup.by_consent()
+    at_sumup.fake.forget_access_tokens()
+    assert isinstance(account_changes.test(account), Unreadable)
+    assert tokens.renew_due(Budget.of(seconds=30)).renewed == 1
+    assert isinstance(account_changes.test(fresh(account)), Accepted)
+    at_sumup.fake.revoke()
+    account_changes.test(fresh(account))
+    at_sumup.age(account, left=timedelta())
+    assert tokens.renew_due(Budget.of(seconds=30)).lost == 1
+    assert account_changes.test(fresh(account)) == Rejected("SumUp wants the consent anew")
+
+
+@pytest.mark.parametrize("way", ["consent", "key"])
+def test_what_could_not_be_read_is_read_at_once_when_an_account_is_connected_again(
+    at_sumup: AtSumUp, make: Factories, way: str
+) -> None:
+    at_sumup.by_consent()
+    attempt = make.pending()
+    late = clock.now() + timedelta(hours=1)
+    make.change(attempt, unreadable_count=5, next_check_at=late)
+    at_sumup.by_consent() if way == "consent" else at_sumup.by_key()
+    due = fresh(attempt).next_check_at
+    assert due is not None
+    assert due <= clock.now()
 
 
 def test_a_code_is_worth_something_once(at_sumup: AtSumUp) -> None:

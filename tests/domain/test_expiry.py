@@ -9,7 +9,7 @@ from webapp.core.money import Money
 from webapp.core.states import AttemptState, LinkState
 from webapp.domain.budget import Budget
 from webapp.domain.payments import audit, expiry, links, settlement, trails
-from webapp.models import AttentionItem, PaymentEvent, PaymentLink
+from webapp.models import AttentionItem, PaymentAttempt, PaymentEvent, PaymentLink
 from webapp.providers.base import ProviderState
 
 PAST = timedelta(seconds=1)
@@ -134,3 +134,27 @@ def test_an_attempt_that_was_never_readable_ends_with_a_question_on_a_link_that_
     assert ("unverified", link.reference) in asked
     assert run().given_up == 0
     assert audit.run().is_clean
+
+
+def test_a_link_that_has_to_wait_for_another_attempt_holds_up_no_other_links_end(
+    make: Factories,
+) -> None:
+    waiting, over = make.link(), make.link()
+    for link in (waiting, over):
+        first, second, third = (begun_anew(make, link) for _ in range(3))
+        settlement.apply(first.reference, paid(first), actor="test")
+        make.change(second, watch_until=clock.now() - PAST, state=AttemptState.PENDING)
+        if link is over:
+            make.change(third, watch_until=clock.now() - PAST)
+    assert expiry._give_up_unwatched(limit=1) == 1
+    assert (fresh(waiting).may_hold_money, fresh(over).may_hold_money) == (True, False)
+
+
+def begun_anew(make: Factories, link: PaymentLink) -> PaymentAttempt:
+    """Begin an attempt; those before it have failed."""
+    for attempt in everything(PaymentAttempt):
+        if attempt.link_id == link.id and attempt.state is AttemptState.PENDING:
+            settlement.apply(
+                attempt.reference, observed(attempt, ProviderState.FAILED), actor="test"
+            )
+    return make.pending(link)

@@ -48,6 +48,26 @@ def test_whoever_dies_between_asking_and_the_answer_leaves_a_refund_that_is_read
     assert (open_items(), open_alerts()) == ([], [])
 
 
+def test_a_refund_that_was_sent_is_unknown_although_the_key_is_lost_meanwhile(
+    at_bank: AtBank, make: Factories, asked: Asked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    capture = taken(at_bank)
+    refund = ask(make, capture, 500)
+    run_until_asked(monkeypatch)
+    account = capture.attempt.provider_account
+    stored = account.credentials
+    make.change(account, credentials=b"written with another key")
+    due()
+    assert run() == 0
+    assert fresh(refund).state.value == "UNKNOWN"
+    assert refund.last_answer == "the account's credentials cannot be used"
+    assert open_items() == ["refund_unknown"]
+    make.change(account, credentials=stored)
+    due()
+    run()
+    assert (states(), went_back(capture), len(asked)) == (["DONE"], [500], 1)
+
+
 def test_a_worker_that_is_killed_while_the_bank_is_silent_sends_nothing_twice(
     at_bank: AtBank, make: Factories, app: Flask, asked: Asked
 ) -> None:

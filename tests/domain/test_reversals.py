@@ -1,5 +1,6 @@
 """Money that went back at the provider without us: noticed within a day, told once."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -8,7 +9,7 @@ from sqlalchemy import update
 from tests.conftest import Configure
 from tests.domain.at_bank import AtBank, verify
 from tests.domain.at_fakes import at_fake
-from tests.domain.refunding import ask, due, open_items, run, state_of, states, taken
+from tests.domain.refunding import ask, books, due, open_items, run, state_of, states, taken
 from tests.factories import Factories, everything, fresh
 from webapp.core import clock
 from webapp.core.states import AttentionState
@@ -18,7 +19,8 @@ from webapp.domain.payments import audit, reversal_rounds, reversals
 from webapp.domain.transaction import lock, transaction
 from webapp.extensions import db
 from webapp.models import AttentionItem, Capture, PaymentLink
-from webapp.providers.refunds import FoundRefunds
+from webapp.providers.connection import Connection
+from webapp.providers.refunds import FoundRefunds, RefundState
 
 DAY_S = 86_400
 
@@ -104,6 +106,23 @@ def test_a_refund_that_counted_as_never_made_and_was_made_is_told(
     make.change(refund, state="FAILED")
     look()
     assert open_items() == ["reversed"]
+
+
+def test_a_refund_that_was_done_and_did_not_arrive_is_told_once(
+    at_bank: AtBank, make: Factories, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    capture = taken(at_bank)
+    refund = ask(make, capture, 500)
+    run()
+    assert (states(), open_items()) == (["DONE"], [])
+    (done,) = books(capture)
+    bounced = FoundRefunds((replace(done, state=RefundState.FAILED),))
+    monkeypatch.setattr(Connection, "read_refunds", lambda *_, timeout_s: bounced)  # noqa: ARG005
+    for _ in range(2):
+        look()
+        (item,) = everything(AttentionItem)
+        assert (item.kind, item.subject) == ("refund_failed", refund.reference)
+    assert audit.run().is_clean
 
 
 @pytest.mark.parametrize("minor", [500, 2500])

@@ -41,8 +41,10 @@ def request_of(attempt: PaymentAttempt) -> CheckoutRequest:
     return CheckoutRequest.from_json(attempt.request)
 
 
-def create(make: Factories, account: ProviderAccount) -> Creation:
-    attempt = make.created()
+def create(
+    make: Factories, account: ProviderAccount, attempt: PaymentAttempt | None = None
+) -> Creation:
+    attempt = attempt or make.created()
     connection, request = accounts.connection(fresh(account)), request_of(attempt)
     step_outside()
     return tokens.create(account.id, connection, request, timeout_s=TIMEOUT_S)
@@ -131,7 +133,23 @@ def test_nothing_is_locked_while_sumup_says_nothing(
         assert done.result(30) == Summary(renewed=1)
 
 
-def test_who_lost_the_lease_writes_nothing_down(
+def test_who_lost_the_lease_writes_nothing_over_a_new_key(
+    rows: Flask, at_sumup: AtSumUp, make: Factories, other: psycopg.Connection
+) -> None:
+    account = at_sumup.by_consent()
+    at_sumup.age(account, left=SOON)
+    at_sumup.fake.misbehave("token", "late", seconds=60)
+    with meanwhile(rows, run) as done:
+        wait_for(other, "SELECT refresh_lease_token IS NOT NULL FROM provider_account"
+                        " WHERE id = %s", account.id)  # fmt: skip
+        at_sumup.by_key()
+        at_sumup.fake.close()
+        assert done.result(30) == Summary(failed=1)
+    assert at_sumup.secrets(account) == {"api_key": at_sumup.fake.api_key}
+    assert fresh(account).token_expires_at is None
+
+
+def test_tokens_that_come_after_the_lease_was_lost_are_kept_where_they_are_the_only_ones(
     rows: Flask, at_sumup: AtSumUp, make: Factories, other: psycopg.Connection
 ) -> None:
     account = at_sumup.by_consent()
@@ -141,13 +159,15 @@ def test_who_lost_the_lease_writes_nothing_down(
     with meanwhile(rows, run) as done:
         wait_for(other, "SELECT refresh_lease_token IS NOT NULL FROM provider_account"
                         " WHERE id = %s", account.id)  # fmt: skip
-        other.execute(
-            "UPDATE provider_account SET refresh_lease_token = 'another' WHERE id = %s",
-            [account.id],
-        )
+        at_sumup.age(account, left=SOON)
+        assert run() == Summary(lost=1), "the other's answer ends the refresh token"
+        assert fresh(account).consent_lost_at is not None
         at_sumup.fake.close()
-        assert done.result(30) == Summary(failed=1)
-    assert at_sumup.secrets(account) == before
+        assert done.result(30) == Summary(renewed=1)
+    assert at_sumup.secrets(account)["refresh_token"] != before["refresh_token"]
+    assert fresh(account).consent_lost_at is None
+    assert [alert.ended_at is None for alert in everything(Alert)] == [False]
+    assert isinstance(create(make, account), Created)
 
 
 def test_an_answer_that_was_lost_after_the_rotation_costs_the_consent_and_is_told_once(
@@ -175,11 +195,11 @@ def test_a_new_consent_ends_the_alert_and_everything_goes_on(
     at_sumup: AtSumUp, make: Factories
 ) -> None:
     account = at_sumup.by_consent()
-    hook_token = account.hook_token
+    hook_token, attempt = account.hook_token, make.created()
     at_sumup.fake.revoke()
     at_sumup.age(account, left=PAST)
     assert run() == Summary(lost=1)
-    assert isinstance(create(make, account), Refused)
+    assert isinstance(create(make, account, attempt), Refused)
     assert at_sumup.by_consent().id == account.id
     assert (fresh(account).consent_lost_at, account.hook_token) == (None, hook_token)
     assert [alert.ended_at is None for alert in everything(Alert)] == [False]

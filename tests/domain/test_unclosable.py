@@ -1,6 +1,6 @@
 """Checkouts that nobody can close: they are let go, watched on, and their money is accepted."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 import pytest
@@ -14,12 +14,20 @@ from tests.fakes.paystack import FakePaystack
 from tests.fakes.stripe import FakeStripe
 from tests.fakes.sumup import FakeSumUp
 from webapp.core import clock
-from webapp.core.states import AttemptState, CaptureState, LinkState, SessionState
+from webapp.core.states import (
+    LINK_ENDED,
+    AttemptState,
+    CaptureState,
+    LinkState,
+    SessionState,
+)
 from webapp.domain.payments import audit, closing, creations
 from webapp.domain.payments.settlement import Outcome
 from webapp.domain.transaction import lock, transaction
+from webapp.extensions import settings
 from webapp.models import AttentionItem, Capture, PaymentAttempt, PaymentLink, Ticket
 from webapp.providers.base import Created
+from webapp.providers.billing import CREATE_PATH
 
 LONG_AGO = timedelta(minutes=11)
 
@@ -185,3 +193,20 @@ def test_an_error_that_is_repeated_by_its_key_makes_way_for_another(
         assert other.state is AttemptState.CREATED
         fake.close()
     assert len(everything(PaymentAttempt)) == 2
+
+
+@pytest.mark.parametrize("begin", [cancel, overdue])
+def test_a_service_that_has_no_way_to_cancel_keeps_no_link_from_its_end(
+    make: Factories, configure: Configure, begin: Callable[..., PaymentLink]
+) -> None:
+    with at_fake("billing", make, configure) as shop:
+        make.change(shop.account, options={"cancel_path": CREATE_PATH})  # 405
+        attempt = shop.start()
+        link = begin(make, attempt)
+        for _ in range(settings.closing_tries):
+            step(make, link)
+        assert fresh(link).state in LINK_ENDED
+        assert fresh(attempt).state is AttemptState.EXPIRED
+        shop.fake.pay(attempt.checkout_id)
+        assert verify(attempt) is Outcome.PAID
+        assert audit.run().is_clean

@@ -69,6 +69,19 @@ def test_a_callback_that_is_about_nothing_of_ours_is_to_be_sent_again(shop: AtFa
     assert is_due(attempt)
 
 
+def test_whoever_knows_the_address_of_a_checkout_fills_no_table(shop: AtFake) -> None:
+    attempt = shop.start()
+    for made_up in ("one", "two"):
+        with pytest.raises(NotFoundError):
+            callback(shop, made_up, attempt.reference)
+    assert attempt.checkout_id is not None
+    for kind in ("ONE", "TWO"):
+        body = json.dumps({"event_type": kind, "id": attempt.checkout_id}).encode()
+        token = shop.account.hook_token
+        notices.receive("sumup", token, {}, body, reference=attempt.reference)
+    assert len(everything(ProviderNotice)) == 1
+
+
 def test_a_callback_cannot_speak_about_another_accounts_attempt(
     shop: AtFake, make: Factories
 ) -> None:

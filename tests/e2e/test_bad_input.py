@@ -30,7 +30,9 @@ def send(place: Place, path: str, *headers: str, body: bytes) -> bytes:
 def hook(office: Office) -> tuple[str, int]:
     """Return where an account's notices arrive, and how many have been kept."""
     with office.books() as books:
-        (account,) = books.execute("SELECT hook_token FROM provider_account").fetchall()
+        (account,) = books.execute(
+            "SELECT hook_token FROM provider_account WHERE provider = 'sandbox'"
+        ).fetchall()
         (kept,) = books.execute("SELECT count(*) AS n FROM provider_notice").fetchall()
     return f"/hooks/sandbox/{account['hook_token']}", kept["n"]
 

@@ -1,6 +1,7 @@
 """Paystack sends money back: what is asked for, what is answered, and what its list shows."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from tests.providers.paystack_answers import envelope, refusal
 from webapp.core.money import Money
 from webapp.providers import http, paystack
 from webapp.providers.base import Access, HttpRequest, ProviderState, Unreadable
+from webapp.providers.connection import Connection
 from webapp.providers.refunds import (
     FoundRefunds,
     RefundAccepted,
@@ -104,8 +106,8 @@ REFUND: dict[str, Any] = {
     "status": "processed",
     "merchant_note": "ref-1",
 }
-ANOTHERS = {**REFUND, "transaction": 7}
-SEEN = SeenRefund("12", Money(5000, "NGN"), RefundState.DONE, "ref-1")
+UNNAMED = SeenRefund("12", Money(5000, "NGN"), RefundState.DONE, payment="1641")
+SEEN = replace(UNNAMED, key="ref-1")
 
 
 @pytest.mark.parametrize(
@@ -117,16 +119,14 @@ SEEN = SeenRefund("12", Money(5000, "NGN"), RefundState.DONE, "ref-1")
         ([{**REFUND, "transaction": {"id": 1641}}], (SEEN,)),
         (
             [{**REFUND, "merchant_note": "Refund for transaction T1 by a@b.c"}],
-            (SeenRefund("12", Money(5000, "NGN"), RefundState.DONE),),
+            (UNNAMED,),
         ),
-        (
-            [{**REFUND, "merchant_note": None}],
-            (SeenRefund("12", Money(5000, "NGN"), RefundState.DONE),),
-        ),
+        ([{**REFUND, "merchant_note": None}], (UNNAMED,)),
         (
             [{**REFUND, "id": 100, "merchant_note": "ref-2"}, REFUND],
-            (SEEN, SeenRefund("100", Money(5000, "NGN"), RefundState.DONE, "ref-2")),
+            (SEEN, replace(SEEN, reference="100", key="ref-2")),
         ),
+        ([{**REFUND, "transaction": 7}], (replace(SEEN, payment="7"),)),
     ],
 )
 def test_refunds_are_listed_the_oldest_first(
@@ -143,7 +143,7 @@ def test_refunds_are_listed_the_oldest_first(
         (200, envelope({}), "data is not understood"),
         (200, envelope([7]), "data is not understood"),
         (200, {**envelope([]), "status": False}, "data is not understood"),
-        (200, envelope([REFUND, ANOTHERS]), "refunds of more than one transaction"),
+        (200, envelope([{**REFUND, "transaction": None}]), "an id is not understood"),
         (200, envelope([REFUND] * 100), "more refunds than one page holds"),
         (200, envelope([{**REFUND, "id": "x"}]), "an id is not understood"),
         (200, envelope([{**REFUND, "amount": 5000.5}]), "the money is not understood"),
@@ -194,6 +194,24 @@ def test_money_goes_back_in_parts_and_no_further() -> None:
         ]
         assert read.refunds[0].reference == first.reference
         assert shop.found(handle).state is ProviderState.REVERSED
+
+
+def test_another_payments_refund_is_never_taken_for_this_ones() -> None:
+    fake = FakePaystack()
+    fake.lists_all_refunds = True
+    with paystack_shop(fake) as shop:
+        _, handle = shop.checkout()
+        _, other = shop.checkout()
+        for one in (handle, other):
+            fake.pay(one.reference)
+        payment, another = (shop.found(one).payments[0].reference for one in (handle, other))
+        send(paystack.build_refund(shop.access, wish(5000, another, key="ref-other")))
+        books = Connection(paystack, shop.access)
+        assert books.read_refunds(payment, timeout_s=TIMEOUT_S) == FoundRefunds(())
+        send(paystack.build_refund(shop.access, wish(5000, payment, key="ref-own")))
+        read = books.read_refunds(payment, timeout_s=TIMEOUT_S)
+        assert isinstance(read, FoundRefunds)
+        assert [one.key for one in read.refunds] == ["ref-own"]
 
 
 def test_a_refund_whose_answer_is_lost_is_found_by_our_key() -> None:

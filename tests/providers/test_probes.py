@@ -91,6 +91,16 @@ def test_a_key_without_the_merchant_account_that_was_named_is_not_taken() -> Non
         assert ask("sumup", other) == Rejected(words)
 
 
+@pytest.mark.parametrize("currency", ["HUF", "BGN"])
+def test_an_account_whose_currency_no_link_can_ask_for_is_refused_with_that_reason(
+    currency: str,
+) -> None:
+    with shop_at("sumup") as (fake, shop):
+        fake.currency = currency  # type: ignore[attr-defined]  # a SumUp
+        words = f"the account takes {currency}, which no link here can ask for"
+        assert ask("sumup", shop.access) == Rejected(words)
+
+
 def test_a_connected_account_speaks_for_itself() -> None:
     fake = FakeStripe(connected=["acct_2Other"])
     with stripe_shop(fake, account="acct_2Other") as shop:

@@ -57,11 +57,11 @@ def parse(signature: str | None, body: bytes = EVENT, access: Access = ACCESS) -
 def test_a_callback_points_to_its_checkout_whether_or_not_there_is_a_secret(access: Access) -> None:
     hint = parse(None, CALLBACK, access)
     kind = "CHECKOUT_STATUS_CHANGED"
-    assert hint == Hint(f"{kind}:chk-1", kind, None, "chk-1", is_signed=False)
+    assert hint == Hint("chk-1", kind, None, "chk-1", is_signed=False)
 
 
 def test_a_callback_of_a_kind_that_we_do_not_know_is_a_hint_as_well() -> None:
-    hint = Hint("NEW:x", "NEW", None, "x", is_signed=False)
+    hint = Hint("x", "NEW", None, "x", is_signed=False)
     assert parse(None, b'{"event_type": "NEW", "id": "x"}') == hint
 
 

@@ -161,13 +161,14 @@ MERCHANT = {"merchant_code": "M1", "default_currency": "EUR", "country": "DE"}
     [
         (MERCHANT, MerchantFacts("M1", is_live=True, currency="EUR")),
         (MERCHANT | {"sandbox": False}, MerchantFacts("M1", is_live=True, currency="EUR")),
+        (MERCHANT | {"default_currency": "HUF"}, MerchantFacts("M1", is_live=True, currency="HUF")),
         (MERCHANT | {"sandbox": True}, MerchantFacts("M1", is_live=False, currency="EUR")),
         (
             MERCHANT | {"sandbox": "no"},
             Unreadable("sandbox or default_currency is not understood"),
         ),
         (
-            MERCHANT | {"default_currency": "XXX"},
+            MERCHANT | {"default_currency": "euro"},
             Unreadable("sandbox or default_currency is not understood"),
         ),
         (MERCHANT | {"merchant_code": None}, Unreadable("merchant_code is not understood")),

@@ -189,6 +189,17 @@ def test_a_test_of_the_connection_says_in_words_what_came_of_it(
     assert fresh(stripes()[0]).state is AccountState.ACTIVE
 
 
+def test_a_connection_is_not_tested_over_and_over(
+    desk: Pages, staff: Pages, stripe: FakeStripe
+) -> None:
+    connect(desk)
+    path = f"/desk/account/{stripes()[0].id}/test"
+    assert {send(staff, path).status_code for _ in range(10)} == {200}
+    answer = send(staff, path)
+    assert answer.status_code == 429
+    assert "It was asked often just now. Wait" in words(answer)
+
+
 def test_an_account_is_disconnected_after_a_question_and_connected_again(
     desk: Pages, make: Factories
 ) -> None:

@@ -32,12 +32,29 @@ READ = [
     "/desk/links/ORD-1/cancel",
     "/desk/links/ORD-1/review",
     "/desk/links/ORD-1/send",
+    "/desk/links/ORD-1/refund",
+    "/desk/links/ORD-1/note",
+    "/desk/links/ORD-1/looked-after",
+    "/desk/account",
+    "/desk/account/connect/sumup",
+    "/desk/account/1/replace",
+    "/desk/account/1/disconnect",
+    "/desk/account/sumup/callback",
+    "/desk/account/sumup/choose",
 ]
+
+_NAMES = {"<reference>": "ORD-1", "<account>": "1", "<provider>": "sumup"}
+
+
+def _named(rule: str) -> str:
+    for name, value in _NAMES.items():
+        rule = rule.replace(name, value)
+    return rule
 
 
 def test_these_are_all_the_pages_of_the_desk(app: Flask) -> None:
     found = {
-        rule.rule.replace("<reference>", "ORD-1")
+        _named(rule.rule)
         for rule in app.url_map.iter_rules()
         if rule.rule.startswith("/desk") and "GET" in (rule.methods or set())
     }

@@ -98,7 +98,10 @@ class PaymentAttempt(Base):
 
     @property
     def name_there(self) -> str:
-        """What the provider calls it: our reference, or another one where it was made elsewhere."""
+        """What the provider calls it: our reference, or another one where it was made elsewhere.
+
+        Empty where it was made elsewhere, and the provider has not said it.
+        """
         name: str = self.request["reference"]
         return name
 

@@ -136,7 +136,7 @@ def build_close(access: Access, checkout_id: str) -> HttpRequest:
 
 def parse_close(answer: HttpAnswer) -> CloseAnswer:
     """Say what became of it."""
-    if answer.status == 409:
+    if answer.status in {405, 409, 501}:  # it has no way to, or not for this one
         return CloseAnswer.NOT_OPEN
     try:
         is_closed = answer.status == 200 and parsing.body(answer).get("status") == "timeout"

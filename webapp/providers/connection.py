@@ -24,6 +24,7 @@ from webapp.providers.base import (
     Unreadable,
 )
 from webapp.providers.refunds import (
+    FoundRefunds,
     RefundAnswer,
     Refunder,
     RefundRead,
@@ -79,6 +80,8 @@ class Connection:
                 if isinstance(read, Found) and read.observation.checkout_url is None:
                     return Found(replace(read.observation, checkout_url=url))
                 return read
+            case Refused(reason, is_unauthorised=True):
+                return Unreadable(reason, is_unauthorised=True)
             case Refused():
                 return Missing()
             case Unanswered(reason, is_silent=is_silent):
@@ -115,7 +118,11 @@ class Connection:
             )
         except http.NoAnswerError as error:
             return Unreadable(str(error), is_silent=True)
-        return self.adapter.parse_read_refunds(answer)
+        read = self.adapter.parse_read_refunds(answer)
+        if not isinstance(read, FoundRefunds):
+            return read
+        of_it = {None, payment_reference}
+        return FoundRefunds(tuple(one for one in read.refunds if one.payment in of_it))
 
     def _bound(self, read: Read, handle: Handle) -> Read:
         """Fill in whose checkout it is where the provider's answers do not say it."""

@@ -29,7 +29,7 @@ _STATES: Final = {
     "failed": RefundState.FAILED,
 }
 
-# More refunds of one payment than this are not a page but a mistake.
+# A list of as many may be the first page of more.
 _PAGE: Final = 100
 
 # Paystack writes sentences of its own where we gave no note; none of them looks like a key.
@@ -68,13 +68,17 @@ def parse_refund(answer: HttpAnswer) -> RefundAnswer:
 
 
 def build_read_refunds(access: Access, payment_reference: str) -> HttpRequest:
-    """Write the request that reads the refunds of one transaction."""
+    """Write the request that reads the refunds of one transaction.
+
+    That they can be asked for by it, Paystack's own description of its API does not say: the list
+    may be that of the whole account, and names whose each refund is.
+    """
     query = urlencode({"transaction": payment_reference, "perPage": _PAGE})
     return paystack_wire.request(access, "GET", f"/refund?{query}")
 
 
 def parse_read_refunds(answer: HttpAnswer) -> RefundRead:
-    """Translate the list of refunds, if it is whole and of one transaction."""
+    """Translate the list of refunds, if it is whole."""
     if answer.status in {401, 403}:
         return Unreadable("not authorised")
     if answer.status != 200:
@@ -92,8 +96,6 @@ def _listed(body: Mapping[str, Any]) -> tuple[SeenRefund, ...]:
         raise NotUnderstoodError("data is not understood")
     if len(found) >= _PAGE:
         raise NotUnderstoodError("more refunds than one page holds")
-    if len({_transaction(one) for one in found}) > 1:
-        raise NotUnderstoodError("refunds of more than one transaction")
     seen = [_seen(one) for one in found]
     return tuple(sorted(seen, key=lambda refund: int(refund.reference)))
 
@@ -105,6 +107,7 @@ def _seen(body: Mapping[str, Any]) -> SeenRefund:
         money=paystack_wire.money(body.get("amount"), body.get("currency")),
         state=_state(body),
         key=note if isinstance(note, str) and _KEY.fullmatch(note) else None,
+        payment=_transaction(body),
     )
 
 

@@ -41,6 +41,8 @@ class Rejected:
 
 Probe = Accepted | Rejected | Unreadable
 
+NOT_ACCEPTED: Final = Rejected("the key is not accepted")
+
 
 def ask(provider: str, access: Access, *, timeout_s: float) -> Probe:
     """Ask whether the key of an account is taken. Nothing here raises for what a provider does."""
@@ -59,7 +61,7 @@ def build(provider: str, access: Access) -> HttpRequest:
 def parse(provider: str, answer: HttpAnswer) -> Probe:
     """Say what the answer to it means."""
     if answer.status == 401:
-        return Rejected("the key is not accepted")
+        return NOT_ACCEPTED
     if answer.status == 403:
         return Rejected("the key is not allowed to do this")
     try:
@@ -91,6 +93,8 @@ def _parse_sumup(answer: HttpAnswer) -> Probe:
     facts = sumup_oauth.parse_merchant(answer)
     if not isinstance(facts, MerchantFacts):
         return facts
+    if facts.currency not in ADAPTERS["sumup"].CAPABILITIES.currencies:
+        return Rejected(f"the account takes {facts.currency}, which no link here can ask for")
     body = sumup_wire.document(answer)
     name = _named(body, "business_profile", "name") or _named(body, "company", "name")
     return Accepted(facts.merchant_code, name, facts.is_live, facts.currency)

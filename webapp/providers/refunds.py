@@ -43,12 +43,16 @@ RefundAnswer = RefundAccepted | RefundRefused | RefundUnknown
 
 @dataclass(frozen=True)
 class SeenRefund:
-    """One refund that the provider's books hold for a payment. `key` is ours, where it kept it."""
+    """One refund in the provider's books. `key` is ours, where it kept it.
+
+    `payment` says whose it is, where a list may show more than those of the payment asked about.
+    """
 
     reference: str
     money: Money
     state: RefundState
     key: str | None = None
+    payment: str | None = None
 
 
 @dataclass(frozen=True)

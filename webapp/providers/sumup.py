@@ -269,7 +269,7 @@ def _check(secret: str | None, header: str, body: bytes, now: datetime) -> None:
 def _callback(notice: Mapping[str, Any]) -> Hint:
     kind, checkout_id = parsing.name(notice, "event_type"), parsing.name(notice, "id")
     return Hint(
-        dedupe_key=f"{kind}:{checkout_id}",
+        dedupe_key=checkout_id,
         kind=kind,
         reference=None,
         checkout_id=checkout_id,

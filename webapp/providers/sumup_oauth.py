@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
-from webapp.core.money import EXPONENTS
 from webapp.providers import parsing, sumup_wire
 from webapp.providers.base import Access, HttpAnswer, HttpRequest, Unreadable
 from webapp.providers.parsing import NotUnderstoodError
@@ -19,6 +18,7 @@ from webapp.providers.parsing import NotUnderstoodError
 SCOPES: Final = ("payments", "transactions.history", "user.profile_readonly")
 
 _TOKEN: Final = re.compile(r"[\x21-\x7e]{1,4096}")
+_CURRENCY: Final = re.compile(r"[A-Z]{3}")
 _LONGEST_LIFE_S: Final = 365 * 86_400
 _MOST_MEMBERSHIPS: Final = 25  # of one page, and SumUp's own limit
 
@@ -63,7 +63,10 @@ class Membership:
 
 @dataclass(frozen=True)
 class MerchantFacts:
-    """What only the account itself tells: whether it is real, and the one currency it takes."""
+    """What only the account itself tells: whether it is real, and the one currency it takes.
+
+    That may be one that we do not know.
+    """
 
     merchant_code: str
     is_live: bool
@@ -197,7 +200,7 @@ def _membership(item: dict[str, Any]) -> Membership:
 
 def _merchant(body: dict[str, Any]) -> MerchantFacts:
     is_sandbox, currency = body.get("sandbox", False), parsing.name(body, "default_currency")
-    if not isinstance(is_sandbox, bool) or currency not in EXPONENTS:
+    if not isinstance(is_sandbox, bool) or _CURRENCY.fullmatch(currency) is None:
         raise NotUnderstoodError("sandbox or default_currency is not understood")
     return MerchantFacts(parsing.name(body, "merchant_code"), not is_sandbox, currency)
 

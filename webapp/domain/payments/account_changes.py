@@ -13,7 +13,8 @@ from webapp.core.errors import (
     ProviderUnreadableError,
 )
 from webapp.core.states import AccountState
-from webapp.domain.payments import account_fields, accounts, check_leases, credentials
+from webapp.domain import paced
+from webapp.domain.payments import account_fields, accounts, check_leases, credentials, tokens
 from webapp.domain.payments.account_fields import Given
 from webapp.domain.transaction import database_now, lock, lock_some, step_outside, transaction
 from webapp.domain.transitions import transition
@@ -28,6 +29,7 @@ logger = structlog.get_logger(__name__)
 ACTOR = "sweep:tokens"
 
 _BATCH = 50
+_MOST_TESTS = 10
 
 
 def add(
@@ -48,7 +50,8 @@ def add(
         actor: who does it, for the log.
 
     Raises:
-        InvalidInputError: something is missing, or the provider does not take the key.
+        InvalidInputError: something is missing, or the provider does not take the key, or it would
+            take the place of another account's.
         ProviderUnreadableError: nobody knows whether it would. Nothing is stored.
     """
     given = account_fields.read(provider, typed)
@@ -58,22 +61,25 @@ def add(
         raise InvalidInputError("account", "is needed where nothing is checked")
     if given.account not in {None, name}:
         raise InvalidInputError("account", f"is not the key's: that is {name}")
-    is_live = next((said for said in (given.is_live, told.is_live) if said is not None), True)
     with transaction():
         known = accounts.of_provider(merchant, provider, name)
-        secrets = _joined(
-            provider, credentials.salvage(known.credentials) if known else {}, given.secrets
-        )
+        kept = _kept(known, given) if known else {}
+        secrets = _joined(provider, kept, given.secrets)
+        if not given.is_named and told.account is None:
+            _check_same(name, kept, secrets)
+        _check_paths(secrets, given.options)
+        modes = (given.is_live, told.is_live, known.is_live if known else True)
         account = accounts.connect(
             merchant,
             provider,
             name,
-            is_live=is_live,
+            is_live=next(said for said in modes if said is not None),
             secrets=secrets,
-            options={**given.options, **_facts(told)},
+            options={**(_known_facts(known) if known else {}), **given.options, **_facts(told)},
         )
         if account.state is not AccountState.ACTIVE:
             transition(account, AccountState.ACTIVE, actor=actor)
+        check_leases.wake(account.id)
     _log("account_connected", account, actor, is_checked=is_checked)
     return account
 
@@ -95,7 +101,10 @@ def replace(
     given = account_fields.read(account.provider, typed, is_new=False)
     if not given.secrets and not given.options:
         raise InvalidInputError("api_key", "is needed: nothing was entered")
+    if given.options.get("connected_account") not in {None, account.external_account}:
+        raise InvalidInputError("connected_account", "is another account: connect it by itself")
     accounts.check_mode(account, is_live=given.is_live)
+    _check_paths(_after(account, given), {**account.options, **given.options})
     if is_checked:
         told = _told(_access_after(account, given), account.provider)
         if told.account not in {None, account.external_account}:
@@ -104,10 +113,7 @@ def replace(
     with transaction():
         locked = lock(ProviderAccount, ProviderAccount.id == account.id)
         if given.secrets:
-            secrets = _joined(
-                locked.provider, credentials.salvage(locked.credentials), given.secrets
-            )
-            accounts.put_secrets(locked, secrets)
+            accounts.put_secrets(locked, _after(locked, given))
         locked.options = {**locked.options, **given.options}
         check_leases.wake(locked.id)
     _log("account_replaced", account, actor, is_checked=is_checked)
@@ -133,7 +139,14 @@ def readiness(account: ProviderAccount) -> Readiness:
 
 
 def test(account: ProviderAccount) -> Probe:
-    """Ask the provider one harmless question with the account's key, and change nothing."""
+    """Ask the provider one harmless question with the account's key.
+
+    Nothing is changed, but that the token of a consent is renewed soon where it is not taken.
+
+    Raises:
+        TooOftenError: it was asked too often within a minute: whoever asks waits in our process.
+    """
+    paced.count(f"test-account:{account.id}", most=_MOST_TESTS, within_s=60)
     try:
         reach = accounts.connection(account).access
     except AccountNotConnectedError as error:
@@ -144,6 +157,11 @@ def test(account: ProviderAccount) -> Probe:
     probe = probes.ask(account.provider, reach, timeout_s=settings.provider_timeout_s)
     if isinstance(probe, Accepted) and probe.account not in {None, account.external_account}:
         return Rejected(f"the key is for another account: {probe.account}")
+    if probe == probes.NOT_ACCEPTED and "refresh_token" in reach.secrets:
+        tokens.note_unauthorised(account.id)
+        if account.consent_lost_at is None:
+            return Unreadable("the leave that SumUp gave us is over, and is being renewed")
+        return Rejected("SumUp wants the consent anew")
     return probe
 
 
@@ -235,9 +253,54 @@ def _access_after(account: ProviderAccount, given: Given) -> Access:
         account.provider,
         account.external_account,
         is_live=account.is_live,
-        secrets=_joined(account.provider, credentials.salvage(account.credentials), given.secrets),
+        secrets=_after(account, given),
         options={**account.options, **given.options},
     )
+
+
+def _after(account: ProviderAccount, given: Given) -> dict[str, str]:
+    """Return an account's secrets as they would be with what was entered."""
+    return _joined(account.provider, _kept(account, given), given.secrets)
+
+
+def _kept(account: ProviderAccount, given: Given) -> dict[str, str]:
+    """Return the secrets that are stored; none where they are lost and a new key takes their place.
+
+    Raises:
+        InvalidInputError: they cannot be read now, and there is no new key. What opens them may
+            come back, so they are not written over.
+    """
+    try:
+        return credentials.unseal(account.credentials)
+    except InvalidToken:
+        if "api_key" not in given.secrets:
+            raise InvalidInputError(
+                "api_key", "is needed: the stored one cannot be read any more"
+            ) from None
+        return {}
+
+
+def _check_same(name: str, kept: Mapping[str, str], secrets: Mapping[str, str]) -> None:
+    """Refuse a second account that nobody named: what was paid at the first is read with its key.
+
+    Raises:
+        InvalidInputError: an account of that name has another key.
+    """
+    if kept.get("api_key") not in {None, secrets.get("api_key")}:
+        raise InvalidInputError(
+            "account", f"is needed: {name} is connected with another key. Replace it there, or"
+            " name this account otherwise",
+        )  # fmt: skip
+
+
+def _check_paths(secrets: Mapping[str, str], options: Mapping[str, str]) -> None:
+    """Refuse to use the key of this installation anywhere but at its billing service's own paths.
+
+    Raises:
+        InvalidInputError: other paths were entered, and no key.
+    """
+    if not secrets.get("api_key") and {"create_path", "cancel_path"} & options.keys():
+        raise InvalidInputError("api_key", "is needed where a path is entered")
 
 
 def _joined(provider: str, old: Mapping[str, str], new: Mapping[str, str]) -> dict[str, str]:
@@ -255,6 +318,11 @@ def _facts(told: Accepted) -> dict[str, str]:
     """Return what the provider says of the account and pages show."""
     facts = {"name": told.name, "currency": told.currency}
     return {key: value for key, value in facts.items() if value is not None}
+
+
+def _known_facts(account: ProviderAccount) -> dict[str, str]:
+    """Return what the provider said of the account earlier: unasked, it has not taken it back."""
+    return {key: account.options[key] for key in ("name", "currency") if key in account.options}
 
 
 def _name(provider: str) -> str:

@@ -94,7 +94,9 @@ PROVIDERS: Final[Mapping[str, Provider]] = MappingProxyType(
                 Field(
                     _API_KEY,
                     "Secret key",
-                    "Stripe's dashboard, Developers, API keys. It begins with sk_ or rk_.",
+                    "Stripe's dashboard, Developers, API keys. It begins with sk_ or rk_. A"
+                    " restricted one must be allowed to read the account, and to write checkout"
+                    " sessions and refunds.",
                     Kind.SECRET,
                 ),
                 Field(
@@ -136,14 +138,14 @@ PROVIDERS: Final[Mapping[str, Provider]] = MappingProxyType(
                 Field(
                     "create_path",
                     "Path that makes a checkout",
-                    "Empty: /paysession.",
+                    "Empty: /paysession. Only with a key of your own.",
                     Kind.OPTION,
                     is_needed=False,
                 ),
                 Field(
                     "cancel_path",
                     "Path that cancels a checkout",
-                    "Empty: /paysession/{checkout_id}.",
+                    "Empty: /paysession/{checkout_id}. Only with a key of your own.",
                     Kind.OPTION,
                     is_needed=False,
                 ),
@@ -173,10 +175,14 @@ _MODE: Final = {
 
 @dataclass(frozen=True)
 class Given:
-    """What was entered, looked over. What only the provider can tell is None."""
+    """What was entered, looked over. What only the provider can tell is None.
+
+    `is_named`: somebody said which account is meant; else it is called as such accounts are here.
+    """
 
     provider: str
     account: str | None
+    is_named: bool
     is_live: bool | None
     secrets: Mapping[str, str]
     options: Mapping[str, str]
@@ -221,9 +227,11 @@ def read(provider: str, typed: Mapping[str, str | None], *, is_new: bool = True)
     options, account = found[Kind.OPTION], found[Kind.ACCOUNT].get("account")
     _check_options(options)
     is_live = _is_live(provider, found[Kind.SECRET].get(_API_KEY))
+    account = account or options.get("connected_account")
+    is_named = account is not None
     if account is None:
-        account = options.get("connected_account") or _ordinary(provider, is_live=is_live)
-    return Given(provider, account, is_live, found[Kind.SECRET], options)
+        account = _ordinary(provider, is_live=is_live)
+    return Given(provider, account, is_named, is_live, found[Kind.SECRET], options)
 
 
 def _ordinary(provider: str, *, is_live: bool | None) -> str | None:
@@ -252,5 +260,7 @@ def _check_options(options: Mapping[str, str]) -> None:
     for name in ("create_path", "cancel_path"):
         if name in options and not options[name].startswith("/"):
             raise InvalidInputError(name, "must begin with /")
+        if {".", ".."} & set(options.get(name, "").split("/")):
+            raise InvalidInputError(name, "must not lead out of the service: no /../ and no /./")
     if "{checkout_id}" not in options.get("cancel_path", "{checkout_id}"):
         raise InvalidInputError("cancel_path", "must contain {checkout_id}")

@@ -9,13 +9,14 @@ from sqlalchemy import func, or_, select
 from webapp import jobs
 from webapp.core.errors import NotFoundError
 from webapp.core.public_status import LINK_STATUS
-from webapp.core.states import LinkState
+from webapp.core.states import LINK_ENDED, LinkState
 from webapp.domain import paced
 from webapp.domain.payments import check_leases, verification
+from webapp.domain.payments.settlement import Outcome
 from webapp.domain.transaction import step_outside, transaction
 from webapp.extensions import db, settings
 from webapp.models import Capture, Merchant, PaymentAttempt, PaymentLink
-from webapp.providers.base import Unreadable
+from webapp.providers.base import Missing, Unreadable
 
 # A double click is one wish.
 _BUTTON_EVERY_S: Final = 5
@@ -50,7 +51,7 @@ def now(merchant: Merchant, name: str, *, actor: str) -> Answer:
     link_id, references = _watched(merchant, name)
     paced.count(f"verify:{link_id}", most=settings.verify_per_minute, within_s=60)
     ends_at = time.monotonic() + settings.verify_within_s
-    is_pending, is_read = False, False
+    is_pending, is_missing, is_read = False, False, False
     for reference in references:
         left_s = ends_at - time.monotonic()
         conclusion = None
@@ -59,11 +60,14 @@ def now(merchant: Merchant, name: str, *, actor: str) -> Answer:
             conclusion = verification.run_one(reference, actor=actor, within_s=left_s)
         if conclusion is None or isinstance(conclusion.read, Unreadable):
             is_pending = True
-        else:
+        elif conclusion.outcome is not Outcome.FOREIGN:
+            is_missing = is_missing or isinstance(conclusion.read, Missing)
             is_read = True
     query = select(PaymentLink).where(PaymentLink.id == link_id)
     link = db.session.scalars(query.execution_options(populate_existing=True)).one()
-    is_pending = is_pending and link.state in {LinkState.OPEN, LinkState.EXPIRED}
+    # "No such checkout" says nothing of one that could still be paid.
+    is_pending = is_pending or (is_missing and link.may_hold_money)
+    is_pending = is_pending and link.state in {LinkState.OPEN, *LINK_ENDED}
     return Answer(
         link,
         is_verified=is_read and not is_pending,

@@ -8,12 +8,12 @@ from datetime import timedelta
 from typing import Final
 
 import structlog
-from sqlalchemy import func, update
+from sqlalchemy import func, select, update
 
 from webapp.domain.messages import alerts
 from webapp.domain.transaction import transaction
 from webapp.extensions import db
-from webapp.models import ProviderAccount
+from webapp.models import PaymentAttempt, ProviderAccount
 from webapp.providers.base import Unreadable
 
 logger = structlog.get_logger(__name__)
@@ -45,7 +45,7 @@ def trip(account_id: int, read: Unreadable, *, seconds: float) -> None:
 
 
 def heal(account_id: int) -> None:
-    """Note that an account answers again; the alert ends with that."""
+    """Note that an account answers again: its failures are forgotten, and the alert ends."""
     with transaction():
         healed = db.session.scalar(
             update(ProviderAccount)
@@ -55,8 +55,31 @@ def heal(account_id: int) -> None:
             .execution_options(synchronize_session=False)
         )
         if healed is not None:
+            _forget_failures(account_id)
             alerts.end(ALERT_KIND, _subject(account_id))
             logger.info("account_answers_again", account_id=account_id)
+
+
+def _forget_failures(account_id: int) -> None:
+    """Let the counts of the account's attempts begin anew. Their clocks stay: it may ask to wait.
+
+    Otherwise the next lost answer would make another long rest of an outage that is over, and
+    buyers who wait could not ask.
+    """
+    failing = (
+        select(PaymentAttempt.id)
+        .where(
+            PaymentAttempt.provider_account_id == account_id, PaymentAttempt.unreadable_count > 0
+        )
+        .with_for_update(skip_locked=True)
+        .cte("failing")
+    )
+    db.session.execute(
+        update(PaymentAttempt)
+        .where(PaymentAttempt.id == failing.c.id)
+        .values(unreadable_count=0)
+        .execution_options(synchronize_session=False)
+    )
 
 
 def _tell(account: ProviderAccount, read: Unreadable) -> None:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from webapp.config import Settings
 from webapp.core.states import MAY_HOLD_MONEY, AttemptState
-from webapp.providers.base import Read, Unreadable
+from webapp.providers.base import Found, Read, Unreadable
 
 # A provider that cannot be read is asked again after 5, 10, 20 … seconds, at most every 5 minutes.
 _LONGEST_BACKOFF_S = 300
@@ -23,7 +23,7 @@ class Watched:
     created_at: datetime
     watch_until: datetime
     unreadable_count: int
-    # Where no notice will come, an open checkout is read at one steady pace.
+    # Where no notice will come, an open checkout is read at one steady pace: one that is there.
     sends_notices: bool = True
 
 
@@ -45,7 +45,7 @@ def next_check_at(
         wait = backoff_s(watched.unreadable_count, read, settings)
     elif watched.state is AttemptState.SUCCEEDED:
         wait = settings.check_paid_every_s
-    elif watched.state in MAY_HOLD_MONEY and not watched.sends_notices:
+    elif watched.state in MAY_HOLD_MONEY and not watched.sends_notices and isinstance(read, Found):
         wait = settings.billing_check_interval_s
     else:
         wait = _by_age((now - watched.created_at).total_seconds(), settings)

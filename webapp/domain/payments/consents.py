@@ -17,7 +17,7 @@ from webapp.core.errors import (
     ProviderUnreadableError,
 )
 from webapp.core.states import AccountState
-from webapp.domain.payments import accounts, credentials
+from webapp.domain.payments import accounts, check_leases, credentials
 from webapp.domain.transaction import database_now, step_outside, transaction
 from webapp.domain.transitions import transition
 from webapp.extensions import queue_redis, settings
@@ -152,6 +152,7 @@ def _connect(
         accounts.put_expiry(account, database_now() + lasts)
         if account.state is not AccountState.ACTIVE:
             transition(account, AccountState.ACTIVE, actor=actor)
+        check_leases.wake(account.id)
     logger.info(
         "account_consented",
         account_id=account.id,

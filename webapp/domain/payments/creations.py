@@ -10,7 +10,8 @@ from webapp.domain.transaction import database_now, transaction
 from webapp.domain.transitions import transition
 from webapp.extensions import settings
 from webapp.models import PaymentAttempt
-from webapp.providers.base import Created, Creation, Refused
+from webapp.providers.base import Created, Creation, Recovery, Refused
+from webapp.providers.registry import ADAPTERS
 
 
 def record(reference: str, creation: Creation, *, actor: str) -> str | None:
@@ -31,9 +32,7 @@ def record(reference: str, creation: Creation, *, actor: str) -> str | None:
                 return None  # somebody may be paying otherwise by now: the page says what is so
         elif isinstance(creation, Refused):
             if attempt.state is AttemptState.CREATED:
-                transition(attempt, AttemptState.FAILED, actor=actor, reason=creation.reason[:200])
-                interrupt(attempt, "network", actor=actor)
-                weigh(attempt.link)
+                _fail(attempt, creation.reason[:200], actor=actor)
                 if not creation.is_unauthorised:  # that is the merchant's doing, not the buyer's
                     patterns.note_failed_attempt(reference)
         else:
@@ -46,6 +45,9 @@ def adopt(attempt: PaymentAttempt, checkout_id: str, url: str | None, *, actor: 
     """Remember the provider's checkout for an attempt; the caller holds the locks."""
     if attempt.checkout_id is None:
         attempt.checkout_id = checkout_id
+        if attempt.state is AttemptState.FAILED:
+            watched = timedelta(seconds=settings.watch_after_end_s)
+            attempt.watch_until = max(attempt.watch_until, attempt.link.expires_at + watched)
         soon = timedelta(seconds=settings.check_new_every_s)
         attempt.next_check_at = database_now() + soon
     elif attempt.checkout_id != checkout_id:
@@ -90,17 +92,14 @@ def note_missing(reference: str, *, actor: str) -> None:
         attempt.missing_count += 1
         age = database_now() - attempt.created_at
         if attempt.missing_count >= 2 and age.total_seconds() >= settings.never_made_after_s:
-            transition(attempt, AttemptState.FAILED, actor=actor, reason="never made")
-            interrupt(attempt, "network", actor=actor)
-            weigh(attempt.link)
+            _fail(attempt, "never made", actor=actor)
 
 
 def note_unmade(reference: str, *, actor: str) -> None:
     """Note that the identical request was answered again, and again without a checkout.
 
     A provider that repeats an answer by its key repeats an error too, for a day. Nobody was ever
-    told where this checkout would be paid, so after a while the buyer may begin another; this one
-    is watched on.
+    told where this checkout would be paid, so after a while the buyer may begin another.
     """
     with transaction():
         attempt = lock_with_link(reference)
@@ -108,9 +107,7 @@ def note_unmade(reference: str, *, actor: str) -> None:
             return
         age = database_now() - attempt.created_at
         if age.total_seconds() >= settings.never_shown_after_s:
-            transition(attempt, AttemptState.FAILED, actor=actor, reason="never shown")
-            interrupt(attempt, "network", actor=actor)
-            weigh(attempt.link)
+            _fail(attempt, "never shown", actor=actor)
 
 
 def note_unreachable(attempt: PaymentAttempt, *, actor: str) -> None:
@@ -123,3 +120,17 @@ def note_unreachable(attempt: PaymentAttempt, *, actor: str) -> None:
         transition(attempt, AttemptState.EXPIRED, actor=actor, reason="its address was lost")
         interrupt(attempt, "network", actor=actor)
         weigh(attempt.link)
+
+
+def _fail(attempt: PaymentAttempt, reason: str, *, actor: str) -> None:
+    """End an attempt without a checkout; the caller holds the locks.
+
+    Where nothing is found by our own name, no read can tell any more of it. So nobody watches it:
+    the end of its link, or who asks for the order, would wait for an answer that never comes.
+    """
+    transition(attempt, AttemptState.FAILED, actor=actor, reason=reason)
+    interrupt(attempt, "network", actor=actor)
+    weigh(attempt.link)
+    limits = ADAPTERS[attempt.provider_account.provider].CAPABILITIES
+    if limits.recovery is Recovery.SAME_REQUEST:
+        attempt.watch_until, attempt.next_check_at = database_now(), None

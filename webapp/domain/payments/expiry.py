@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from sqlalchemy import func, select
+from sqlalchemy.orm import aliased
 
 from webapp.core.states import MAY_HOLD_MONEY, LinkState
 from webapp.domain.budget import Budget
@@ -89,8 +90,15 @@ def _mark_overdue(limit: int) -> int:
 def _give_up_unwatched(limit: int) -> int:
     """End attempts that were never readable, on links that have ended or were paid otherwise.
 
-    Those of an open link are its closing's business.
+    Those of an open link are its closing's business. A link is taken when the last of its watches
+    is over: one that has to wait would stand in the others' way at every turn.
     """
+    later = aliased(PaymentAttempt)
+    is_watched = select(later.id).where(
+        later.link_id == PaymentAttempt.link_id,
+        later.state.in_(MAY_HOLD_MONEY),
+        later.watch_until > func.now(),
+    )
     with transaction():
         unwatched = lock_some(
             PaymentLink,
@@ -99,6 +107,7 @@ def _give_up_unwatched(limit: int) -> int:
                 select(PaymentAttempt.link_id).where(
                     PaymentAttempt.state.in_(MAY_HOLD_MONEY),
                     PaymentAttempt.watch_until <= func.now(),
+                    ~is_watched.exists(),
                 )
             ),
             by=PaymentLink.id,

@@ -1,13 +1,14 @@
 """Checkouts that were made elsewhere: a link is given one, and watches it as one of its own."""
 
+from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 
 from webapp.core import text
 from webapp.core.errors import InvalidInputError, ProviderUnreadableError
 from webapp.domain.payments import accounts, attempts, creations, links, sessions
 from webapp.domain.transaction import database_now, lock, step_outside, transaction
-from webapp.extensions import settings
-from webapp.models import Merchant, PaymentAttempt, PaymentLink
+from webapp.extensions import db, settings
+from webapp.models import Merchant, PaymentAttempt, PaymentLink, ProviderAccount
 from webapp.providers.base import Handle, Missing, Observation, Unreadable
 from webapp.providers.registry import ADAPTERS
 
@@ -59,11 +60,29 @@ def _write(
 ) -> PaymentAttempt:
     with transaction():
         link = lock(PaymentLink, PaymentLink.id == link_id)
+        _check_unclaimed(link.provider_account.provider, checkout_id)
         session, _ = sessions.start(link, None)
         attempt = attempts.begin(link, session, actor=actor)
-        # What it is called there stays its name: every later answer must carry it.
-        attempt.request = {**attempt.request, "reference": seen.reference or attempt.reference}
+        # What it is called there stays its name: every later answer must carry it. Where the
+        # service has not said it yet, the checkout's id alone tells that an answer is about it.
+        attempt.request = {**attempt.request, "reference": seen.reference}
         creations.adopt(attempt, checkout_id, None, actor=actor)
         attempt.order_id = order_id or seen.order_id
         attempt.next_check_at = database_now()
     return attempt
+
+
+def _check_unclaimed(provider: str, checkout_id: str) -> None:
+    """Refuse a checkout that any link of any merchant watches: its money pays for one order.
+
+    One key may be stored for several accounts, so the account's own index is not enough.
+    """
+    key = func.hashtext(f"given:{provider}:{checkout_id}")
+    db.session.execute(select(func.pg_advisory_xact_lock(key)))
+    claimed = (
+        select(PaymentAttempt.id)
+        .join(ProviderAccount, ProviderAccount.id == PaymentAttempt.provider_account_id)
+        .where(ProviderAccount.provider == provider, PaymentAttempt.checkout_id == checkout_id)
+    )
+    if db.session.scalar(claimed.limit(1)) is not None:
+        raise InvalidInputError("checkout_id", "it belongs to another link already")

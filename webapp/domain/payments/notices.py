@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import structlog
-from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy import ColumnElement, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from webapp import jobs
@@ -114,7 +114,12 @@ def _pull_forward(account_id: int, hint: Hint) -> int | None:
 def _names(account_id: int, hint: Hint) -> Iterator[ColumnElement[bool]]:
     """Name the attempt that a notice is about: by our name for it, by theirs, by its money's."""
     if hint.reference is not None:
-        yield PaymentAttempt.reference == hint.reference
+        named = PaymentAttempt.reference == hint.reference
+        if not hint.is_signed and hint.checkout_id is not None:
+            # Anybody who learned the address may make up ids, and each would be stored.
+            same = PaymentAttempt.checkout_id == hint.checkout_id
+            named &= or_(PaymentAttempt.checkout_id.is_(None), same)
+        yield named
     if hint.checkout_id is not None:
         yield PaymentAttempt.checkout_id == hint.checkout_id
     if hint.payment_reference is not None:

@@ -22,7 +22,7 @@ from webapp.domain.payments.outside import Calls
 from webapp.domain.payments.verification import PATIENCE_S
 from webapp.domain.transaction import database_now, lock_some, transaction
 from webapp.extensions import db, settings
-from webapp.models import Capture, Refund
+from webapp.models import Capture, ProviderAccount, Refund
 from webapp.providers import refunds as port
 from webapp.providers.base import Unreadable
 from webapp.providers.connection import Connection
@@ -151,12 +151,18 @@ def _begin(refund_id: int, token: str) -> _Step | None:
             if refund.state is RefundState.REQUESTED and refund.asked_at is not None:
                 endings.doubt(refund, "whoever sent it has not come back with an answer")
             account = refund.capture.attempt.provider_account
+            connection = _connection(account)
+            if connection is None:
+                refund.lease_token = refund.lease_until = None
+                refund.last_answer = "the account's credentials cannot be used"
+                endings.wait(refund)
+                return None
             step = _Step(
                 refund_id=refund.id,
                 account_id=account.id,
                 token=token,
                 kind=_kind(refund),
-                connection=accounts.connection(account),
+                connection=connection,
                 wish=_wish(refund),
                 timeout_s=settings.provider_timeout_s,
             )
@@ -168,6 +174,15 @@ def _begin(refund_id: int, token: str) -> _Step | None:
     except Exception:
         # The lease has moved this refund's clock: it does not stand in the others' way.
         logger.exception("refund_failed_to_begin", refund_id=refund_id)
+        return None
+
+
+def _connection(account: ProviderAccount) -> Connection | None:
+    """Return the way to the provider; None where our own row cannot be used: that passes."""
+    try:
+        return accounts.connection(account)
+    except Exception:
+        logger.exception("credentials_unusable", account_id=account.id)
         return None
 
 

@@ -147,14 +147,19 @@ def _conclude(look: _Look, seen: _Seen) -> None:
 
 def _weigh(look: _Look, books: FoundRefunds) -> None:
     by_currency: dict[str, int] = {}
+    failed: set[str] = set()
     for refund in books.refunds:
-        if refund.state is not RefundState.FAILED:
+        if refund.state is RefundState.FAILED:
+            failed |= {refund.reference} if refund.key is None else {refund.reference, refund.key}
+        else:
             code = refund.money.currency
             by_currency[code] = by_currency.get(code, 0) + refund.money.minor
-    if not by_currency:
+    if not books.refunds:
         return
     with transaction():
         attempt = attempts.lock_with_link(look.check.reference)
+        if failed:
+            reversals.note_bounced(attempt, failed, actor=ACTOR)
         for code, minor in by_currency.items():
             reversals.weigh(attempt, look.payment_reference, Money(minor, code), actor=ACTOR)
 

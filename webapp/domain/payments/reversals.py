@@ -1,6 +1,8 @@
 """Reversals: money that went back at the provider, and that nobody here asked for."""
 
-from sqlalchemy import func, select, update
+from collections.abc import Collection
+
+from sqlalchemy import func, or_, select, update
 
 from webapp.core.money import Money
 from webapp.core.states import RefundState
@@ -35,6 +37,39 @@ def weigh(attempt: PaymentAttempt, payment_reference: str, total: Money, *, acto
         subject=attempt.reference,
         sight=f"{payment_reference}: {total.minor} went back",
     )
+
+
+def note_bounced(attempt: PaymentAttempt, failed: Collection[str], *, actor: str) -> None:
+    """Ask a person about refunds that were done, and that the provider could not deliver.
+
+    The money is with the merchant again, and the buyer waits for it. The refund stays as it is: it
+    cannot be sent a second time from here. The caller holds the link's lock.
+
+    Args:
+        attempt: whose money it was.
+        failed: the names of refunds, ours or theirs, that have failed in the provider's books.
+        actor: who noticed.
+    """
+    query = (
+        select(Refund)
+        .join(Capture, Capture.id == Refund.capture_id)
+        .where(
+            Capture.attempt_id == attempt.id,
+            Refund.state == RefundState.DONE,
+            or_(Refund.reference.in_(failed), Refund.provider_reference.in_(failed)),
+        )
+        .order_by(Refund.id)
+    )
+    for refund in db.session.scalars(query).all():
+        attention.raise_item(
+            attempt.link,
+            "refund_failed",
+            f"{refund.money} was sent back, and the provider says now that it did not arrive: the"
+            " money is in your account there. Send it to the buyer in another way.",
+            actor=actor,
+            subject=refund.reference,
+            sight="failed after it was done",
+        )
 
 
 def look_soon(attempt_id: int) -> bool:

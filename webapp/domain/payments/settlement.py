@@ -111,7 +111,7 @@ def nothing_new(said: Mapping[str, Observation]) -> set[str]:
 def _is_foreign(attempt: PaymentAttempt, observation: Observation) -> bool:
     account = attempt.provider_account
     return (
-        observation.reference != attempt.name_there
+        attempt.name_there not in {"", observation.reference}
         or observation.account != account.external_account
         or observation.is_live != account.is_live
         or attempt.checkout_id not in {None, observation.checkout_id}

@@ -2,8 +2,9 @@
 
 SumUp's token lives an hour. A renewal may end the refresh token that it was asked with, so two at
 once, or an answer that nobody writes down, would cost the merchant's consent. Whoever renews holds
-a lease on the account; what came is written down only while the lease is still theirs. An account's
-lease also says when it may be renewed again: after a failure it runs on for a while.
+a lease on the account; what came is written down while the lease is still theirs, and tokens that
+come later only where nothing newer is stored. An account's lease also says when it may be renewed
+again: after a failure it runs on for a while.
 """
 
 import time
@@ -213,12 +214,13 @@ def _renew(lease: _Lease) -> TokenAnswer | None:
     answer = _ask(lease.refresh_token)
     with transaction():
         account = lock(ProviderAccount, ProviderAccount.id == lease.account_id)
-        if account.refresh_lease_token != lease.token:
+        is_ours = account.refresh_lease_token == lease.token
+        if not is_ours and not _is_awaited(account, lease, answer):
             logger.warning("token_lease_lost", account_id=lease.account_id)
             return None
         match answer:
             case Tokens():
-                _put(account, answer)
+                _put(account, answer, lease)
             case Dead(reason):
                 _lose(account, reason)
             case Unreadable(reason, retry_after_s):
@@ -226,6 +228,15 @@ def _renew(lease: _Lease) -> TokenAnswer | None:
                 account.refresh_lease_until = database_now() + timedelta(seconds=rest_s)
                 logger.warning("token_not_renewed", account_id=account.id, reason=reason)
     return answer
+
+
+def _is_awaited(account: ProviderAccount, lease: _Lease, answer: TokenAnswer) -> bool:
+    """Whether tokens that come late are the only ones there are: nothing newer is stored.
+
+    To throw them away would cost the consent.
+    """
+    stored = credentials.salvage(account.credentials).get("refresh_token")
+    return isinstance(answer, Tokens) and stored is not None and stored == lease.refresh_token
 
 
 def _ask(refresh_token: str | None) -> TokenAnswer:
@@ -241,12 +252,14 @@ def _ask(refresh_token: str | None) -> TokenAnswer:
     return sumup_oauth.parse_refresh(answer, refresh_token)
 
 
-def _put(account: ProviderAccount, tokens: Tokens) -> None:
+def _put(account: ProviderAccount, tokens: Tokens, lease: _Lease) -> None:
     now = database_now()
     secrets = credentials.unseal(account.credentials)
     fresh = {"api_key": tokens.access_token, "refresh_token": tokens.refresh_token}
     account.credentials = credentials.seal({**secrets, **fresh})
-    account.token_expires_at = now + timedelta(seconds=tokens.expires_in_s)
+    accounts.put_expiry(account, now + timedelta(seconds=tokens.expires_in_s))
+    # Ours again: whoever else asked meanwhile did it with what this answer may have ended.
+    account.refresh_lease_token = lease.token
     account.refresh_lease_until = now + timedelta(seconds=_REST_S)
     logger.info("token_renewed", account_id=account.id, seconds=tokens.expires_in_s)
 

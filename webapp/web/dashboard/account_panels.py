@@ -109,6 +109,12 @@ class Tested:
     sentence: str
 
     @classmethod
+    def too_often(cls, wait_s: int) -> Self:
+        """Say that nobody was asked."""
+        wait = "a second" if wait_s == 1 else f"{wait_s} seconds"
+        return cls("warning", "Not asked", f"It was asked often just now. Wait {wait}.")
+
+    @classmethod
     def of(cls, account: ProviderAccount, probe: Probe) -> Self:
         """Say it in words."""
         at = f"{provider_name(account.provider)}, {account.external_account}"

@@ -14,6 +14,7 @@ from webapp.core.errors import (
     InvalidInputError,
     NotFoundError,
     ProviderUnreadableError,
+    TooOftenError,
 )
 from webapp.domain.desk import merchants
 from webapp.domain.payments import account_changes, accounts
@@ -94,7 +95,11 @@ def replace(account: str) -> ResponseReturnValue:
 def test(account: str) -> ResponseReturnValue:
     """Ask the provider one harmless question, and say what came of it."""
     row = _account(account)
-    return page(tested=Tested.of(row, account_changes.test(row)))
+    try:
+        probe = account_changes.test(row)
+    except TooOftenError as refusal:
+        return page(tested=Tested.too_often(refusal.wait_s)), refusal.status
+    return page(tested=Tested.of(row, probe))
 
 
 @blueprint.get("/desk/account/<account>/disconnect")
