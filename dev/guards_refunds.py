@@ -80,8 +80,8 @@ MONEY_GOES_BACK_ONCE: Final = (
         law=3,
         what="no end by hand for surplus money that may be on its way back",
         file=f"{_PAYMENTS}/matters.py",
-        old='        case "surplus" if any(refund.capture.subject == item.subject for refund in under_way):',
-        new='        case "surplus" if not item.subject:',
+        old='case "surplus" if any(refund.capture.subject == item.subject for',
+        new='case "surplus" if all(not refund.capture.subject for',
         test="tests/domain/test_matters.py"
         "::test_surplus_money_that_may_be_on_its_way_back_is_not_set_aside",
     ),

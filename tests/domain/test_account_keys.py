@@ -63,7 +63,7 @@ def test_credentials_whose_key_is_lost_can_only_be_replaced(
         account_changes.replace(account, {"create_path": "/new"}, is_checked=False, actor="test")
     configure(apikey="the-key-of-the-fake-billing")
     with pytest.raises(InvalidInputError, match="api_key: is needed"):
-        account_changes.add(make.shop, "billing", {}, actor="test")
+        account_changes.add(make.shop, "billing", {}, may_borrow=True, actor="test")
     assert fresh(account).credentials == lost, "its key may come back"
     account_changes.replace(account, typed_for(fakes, "billing"), actor="test")
     assert account_changes.test(fresh(account)) == Accepted()
@@ -72,7 +72,7 @@ def test_credentials_whose_key_is_lost_can_only_be_replaced(
 def test_a_billing_service_falls_back_on_the_key_of_the_installation(
     make: Factories, fakes: dict[str, Fake], configure: Configure
 ) -> None:
-    account = account_changes.add(make.shop, "billing", {}, actor="test")
+    account = account_changes.add(make.shop, "billing", {}, may_borrow=True, actor="test")
     assert account_changes.test(account) == Rejected("the account is not configured: it has no key")
     with pytest.raises(AccountNotConnectedError):
         accounts.connection(account)
@@ -80,7 +80,9 @@ def test_a_billing_service_falls_back_on_the_key_of_the_installation(
     assert account_changes.test(account) == Accepted()
     configure(apikey="another")
     with pytest.raises(InvalidInputError, match="was refused by Billing service"):
-        account_changes.add(make.shop, "billing", {"account": "second"}, actor="test")
+        account_changes.add(
+            make.shop, "billing", {"account": "second"}, may_borrow=True, actor="test"
+        )
 
 
 def test_the_key_of_the_installation_opens_no_other_path(
@@ -88,10 +90,10 @@ def test_the_key_of_the_installation_opens_no_other_path(
 ) -> None:
     configure(apikey="the-key-of-the-fake-billing")
     paths = {"create_path": "/users", "cancel_path": "/users/{checkout_id}"}
-    account = account_changes.add(make.shop, "billing", {}, actor="test")
+    account = account_changes.add(make.shop, "billing", {}, may_borrow=True, actor="test")
     for name, path in paths.items():
         with pytest.raises(InvalidInputError, match="api_key: is needed where a path"):
-            account_changes.add(make.shop, "billing", {name: path}, actor="test")
+            account_changes.add(make.shop, "billing", {name: path}, may_borrow=True, actor="test")
         for is_checked in (True, False):
             with pytest.raises(InvalidInputError, match="api_key: is needed where a path"):
                 account_changes.replace(account, {name: path}, is_checked=is_checked, actor="test")

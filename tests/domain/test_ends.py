@@ -51,6 +51,14 @@ def test_an_order_that_somebody_pays_gets_the_time_of_a_slow_payment(make: Facto
     assert about(lasts(link), timedelta(hours=24))
 
 
+def test_who_begins_again_and_again_does_not_hold_the_places_for_ever(make: Factories) -> None:
+    order = make.link(source="shop")
+    long_ago = clock.now() - timedelta(hours=2)
+    make.change(order, opened_at=long_ago, expires_at=clock.now() + timedelta(minutes=1))
+    make.pending(order)
+    assert about(lasts(order), timedelta(minutes=30))
+
+
 def test_it_gets_none_beyond_the_beginning_of_its_event_and_loses_none(make: Factories) -> None:
     event = make.event()
     order = make.link(source="shop", event=event)

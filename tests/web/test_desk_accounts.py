@@ -270,7 +270,7 @@ def test_another_merchants_account_is_not_there(
 
 def test_the_page_says_how_each_account_stands(desk: Pages, make: Factories) -> None:
     bank = accounts.active(make.shop)
-    account_changes.add(make.shop, "billing", {}, is_checked=False, actor="test")
+    account_changes.add(make.shop, "billing", {}, is_checked=False, may_borrow=True, actor="test")
     make.change(
         bank,
         failing_since=clock.now() - timedelta(hours=1),

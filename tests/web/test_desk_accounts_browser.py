@@ -59,7 +59,7 @@ def test_everybody_can_use_the_pages_on_a_phone(
     console.expect("400")  # coming back from nowhere
     desk.set_viewport_size(PHONE)  # type: ignore[arg-type]
     bank = accounts.active(make.shop)
-    account_changes.add(make.shop, "billing", {}, is_checked=False, actor="test")
+    account_changes.add(make.shop, "billing", {}, is_checked=False, may_borrow=True, actor="test")
     account = at_sumup.by_consent()
     make.change(
         bank,

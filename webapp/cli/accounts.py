@@ -61,7 +61,9 @@ def add(
         account = accounts.of_provider(owner, "sandbox")
     else:
         typed = words | _secrets(provider, from_stdin=from_stdin)
-        account = account_changes.add(owner, provider, typed, is_checked=not unchecked, actor=ACTOR)
+        account = account_changes.add(
+            owner, provider, typed, is_checked=not unchecked, may_borrow=True, actor=ACTOR
+        )
     if account is not None:
         click.echo(_line(account))
         click.echo(f"Its notices come to {accounts.notice_url(account)}")

@@ -38,6 +38,7 @@ def add(
     typed: Mapping[str, str | None],
     *,
     is_checked: bool = True,
+    may_borrow: bool = False,
     actor: str,
 ) -> ProviderAccount:
     """Connect an account, after one harmless read with its key; a known one gets the new key.
@@ -47,6 +48,7 @@ def add(
         provider: one of `account_fields.PROVIDERS`.
         typed: what was entered, by the names of the provider's fields.
         is_checked: without the read the key is stored as it is, right or wrong.
+        may_borrow: whether this installation's own key will do, where the merchant has none.
         actor: who does it, for the log.
 
     Raises:
@@ -55,6 +57,9 @@ def add(
         ProviderUnreadableError: nobody knows whether it would. Nothing is stored.
     """
     given = account_fields.read(provider, typed)
+    if provider == "billing" and not (may_borrow or given.secrets):
+        # The operator's account is the operator's to give away.
+        raise InvalidInputError("api_key", "is needed")
     told = _told(_access(given), provider) if is_checked else Accepted()
     name = told.account or given.account
     if name is None:

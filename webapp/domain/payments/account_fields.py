@@ -124,7 +124,7 @@ PROVIDERS: Final[Mapping[str, Provider]] = MappingProxyType(
                 Field(
                     _API_KEY,
                     "Key",
-                    "The x-api-key of the service. Empty: that of this installation.",
+                    "The x-api-key of the service.",
                     Kind.SECRET,
                     is_needed=False,
                 ),

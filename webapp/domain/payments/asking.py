@@ -21,6 +21,9 @@ from webapp.providers.base import Missing, Unreadable
 # A double click is one wish.
 _BUTTON_EVERY_S: Final = 5
 
+# Each may hold a web thread for as long as a provider is waited for: not all of them at once.
+_MOST_OF_A_MERCHANT: Final = 30
+
 _WAITING: Final = "The provider has not answered yet: it is asked again by itself"
 
 
@@ -46,10 +49,11 @@ def now(merchant: Merchant, name: str, *, actor: str) -> Answer:
 
     Raises:
         NotFoundError: the merchant has no such order.
-        TooOftenError: it was asked for too often within a minute.
+        TooOftenError: it, or all of the merchant's, were asked for too often within a minute.
     """
     link_id, references = _watched(merchant, name)
     paced.count(f"verify:{link_id}", most=settings.verify_per_minute, within_s=60)
+    paced.count(f"verify-of:{merchant.id}", most=_MOST_OF_A_MERCHANT, within_s=60)
     ends_at = time.monotonic() + settings.verify_within_s
     is_pending, is_missing, is_read = False, False, False
     for reference in references:

@@ -32,7 +32,6 @@ from webapp.extensions import db, settings
 from webapp.models import PaymentAttempt, PaymentLink
 from webapp.providers.base import (
     STILL_PAYABLE,
-    CloseAnswer,
     Found,
     ProviderState,
     Read,
@@ -68,19 +67,11 @@ class _Watched:
     checkout_id: str | None
 
 
-@dataclass(frozen=True)
-class _Tried:
-    """What a checkout's provider said when it was read, and whether it had refused to close it."""
-
-    read: Read
-    was_refused: bool = False
-
-
 class _Stays(Enum):
     """Why a checkout that was read stays payable."""
 
     NO_WAY = auto()  # its provider closes none, and nobody is paying just now
-    REFUSED = auto()  # somebody is paying, or its provider says that it cannot be closed
+    REFUSED = auto()  # somebody is paying, or the provider does not do what it was asked for
 
 
 @dataclass(eq=False)
@@ -99,7 +90,7 @@ class _Step:
         """Whether everything was read, or the time is up."""
         return not (self.running or self.to_read) or time.monotonic() >= self.ends_at
 
-    def note(self, check: Check, read: Read, *, was_refused: bool) -> None:
+    def note(self, check: Check, read: Read) -> None:
         """Take in one answer. A silent provider is spared the questions that were not asked yet."""
         self.running -= 1
         match read:
@@ -109,10 +100,8 @@ class _Step:
                     self.to_read.clear()
             case Found(observation) if observation.state in STILL_PAYABLE:
                 is_paying = observation.state is ProviderState.PROCESSING
-                if not check.can_close and not is_paying:
-                    self.stays[check.reference] = _Stays.NO_WAY
-                elif was_refused or not check.can_close:
-                    self.stays[check.reference] = _Stays.REFUSED
+                is_nobodys = not check.can_close and not is_paying
+                self.stays[check.reference] = _Stays.NO_WAY if is_nobodys else _Stays.REFUSED
 
 
 _Asked = tuple[_Step, Check]
@@ -126,7 +115,7 @@ def run_due(budget: Budget) -> int:
     """
     taken = 0
     steps: list[_Step] = []
-    with Calls[_Asked, _Tried]() as calls:
+    with Calls[_Asked, Read]() as calls:
         while True:
             while not budget.is_spent and calls.room > 0:
                 lease = _lease_one(_busy(steps))
@@ -139,9 +128,8 @@ def run_due(budget: Budget) -> int:
             if not steps:
                 return taken
             for (step, check), answer in calls.ended(wait_s=_LOOK_AGAIN_S):
-                tried = answer or _Tried(GIVEN_UP)
-                read = conclude(check, tried.read, actor=ACTOR).read
-                step.note(check, read, was_refused=tried.was_refused)
+                read = answer if answer is not None else GIVEN_UP
+                step.note(check, conclude(check, read, actor=ACTOR).read)
             for step in [step for step in steps if step.is_over]:
                 steps.remove(step)
                 _end(step)
@@ -206,7 +194,7 @@ def _begin(lease: _Lease) -> list[_Step]:
     return [step]
 
 
-def _ask(steps: list[_Step], calls: Calls[_Asked, _Tried]) -> None:
+def _ask(steps: list[_Step], calls: Calls[_Asked, Read]) -> None:
     """Begin as many calls as there is room for."""
     for step in steps:
         while step.to_read and calls.room_of(step.to_read[0].check.account_id) > 0:
@@ -221,22 +209,21 @@ def _ask(steps: list[_Step], calls: Calls[_Asked, _Tried]) -> None:
             )
 
 
-def _close_and_read(watched: _Watched) -> _Tried:
+def _close_and_read(watched: _Watched) -> Read:
     """Ask that nobody can pay this checkout any more. Only the read that follows tells the truth.
 
     Where that cannot even be asked, such as with credentials of a lost key, the read fails too, and
     the link waits as with any other account that cannot be read.
     """
-    check, was_refused = watched.check, False
+    check = watched.check
     if watched.checkout_id is not None and check.connection is not None and check.can_close:
         try:
             answer = check.connection.close(watched.checkout_id, timeout_s=check.timeout_s)
         except Exception:
             logger.exception("close_failed", attempt=check.reference)
         else:
-            was_refused = answer is CloseAnswer.NOT_OPEN
             logger.info("checkout_closed", attempt=check.reference, answer=answer.value)
-    return _Tried(check.read(), was_refused)
+    return check.read()
 
 
 def _end(step: _Step) -> None:

@@ -30,12 +30,16 @@ def first(source: str) -> datetime:
 def extend(link: PaymentLink) -> None:
     """Give an order from an event's page the time that a payment may take, which begins now.
 
-    The caller holds the link's lock. The end never comes nearer by it.
+    The caller holds the link's lock. The end never comes nearer by it; and however often somebody
+    begins anew, it comes so long after the hold at the latest.
     """
     require_locked(link)
-    if link.source == SHOP:
-        later = database_now() + timedelta(hours=settings.max_age_hours)
-        end = later if link.event is None else min(later, link.event.starts_at)
+    if link.source == SHOP and link.opened_at is not None:
+        age = timedelta(hours=settings.max_age_hours)
+        latest = link.opened_at + timedelta(seconds=settings.order_hold_s) + age
+        end = min(database_now() + age, latest)
+        if link.event is not None:
+            end = min(end, link.event.starts_at)
         link.expires_at = max(link.expires_at, end)
 
 

@@ -22,6 +22,8 @@ from webapp.providers.refunds import FoundRefunds, RefundRead, RefundState
 
 logger = structlog.get_logger(__name__)
 
+_PATIENCE: Final = timedelta(days=3)
+
 ACTOR: Final = "sweep:reversals"
 
 _LOOK_AGAIN_S: Final = 0.5
@@ -182,11 +184,14 @@ def _give_back(look: _Look, problem: Unreadable | None) -> None:
 
 
 def _following(capture: Capture, problem: Unreadable | None, now: datetime) -> datetime | None:
-    """Return when to look again: daily, then once at the very end, and then never."""
-    if problem is not None:
+    """Return when to look again: daily, then once at the very end, and then never.
+
+    A provider that cannot be read gets some days more.
+    """
+    until = (capture.paid_at or capture.created_at) + timedelta(seconds=settings.check_paid_for_s)
+    if problem is not None and now < until + _PATIENCE:
         wait_s = max(settings.check_old_every_s, problem.retry_after_s or 0)
         return now + timedelta(seconds=wait_s)
-    until = (capture.paid_at or capture.created_at) + timedelta(seconds=settings.check_paid_for_s)
     if now >= until:
         return None
     return min(now + timedelta(seconds=settings.check_paid_every_s), until)
