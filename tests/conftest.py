@@ -60,9 +60,11 @@ def rows(app: Flask) -> Iterator[Flask]:
         yield app
         db.session.remove()
         with db.engine.begin() as connection:
-            # Faster for a few rows than TRUNCATE, which makes every table's files anew.
-            for table in reversed(db.metadata.sorted_tables):
-                connection.execute(table.delete())
+            # Faster for a few rows than TRUNCATE, which makes every table's files anew; and all in
+            # one message, which a driver takes where there are no values in it.
+            connection.exec_driver_sql(
+                ";".join(f"DELETE FROM {table}" for table in reversed(db.metadata.sorted_tables))
+            )
 
 
 @pytest.fixture
