@@ -146,6 +146,7 @@ def _show(stack: Stack, seconds: float) -> None:
         f"\nTillgate is ready after {seconds:.1f} s: {stack.url}"
         f"\n  sandbox bank  {stack.bank_url}{''.join(told)}"
         f"\n  mail          {stack.url}/dev/mail, the files in {stack.folder / 'mail'}"
+        f"\n  check now     curl -X POST {stack.url}/api/test/checkout-sessions"
         f"\n  logs          here, and of PostgreSQL and Redis in {stack.folder / 'log'}"
         f"\n\n{stack.seeded}\n\nCtrl-C stops it.\n",
         flush=True,
