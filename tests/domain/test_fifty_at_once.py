@@ -149,10 +149,11 @@ def of_link(model: type[Row], where: ColumnElement[bool]) -> list[Row]:
     return list(db.session.scalars(select(model).where(where).order_by(model.__table__.c.id)))
 
 
+@pytest.mark.parametrize("rounds", [5, pytest.param(ROUNDS, marks=pytest.mark.drill)])
 def test_fifty_settlements_of_one_payment_from_everywhere_make_it_paid_once(
-    app: Flask, at_bank: AtBank, door: Door
+    app: Flask, at_bank: AtBank, door: Door, rounds: int
 ) -> None:
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         check_once(settle_by_all_ways(app, at_bank, door), door.outcomes)
     assert audit.run().is_clean
     assert all(run.is_success for run in everything(JobRun))
