@@ -102,8 +102,9 @@ PROVIDERS: Final[Mapping[str, Provider]] = MappingProxyType(
                 Field(
                     "notice_secret",
                     "Signing secret of the webhook",
-                    "Stripe's dashboard, Developers, Webhooks, at the endpoint with the address"
-                    " that is shown here. It begins with whsec_.",
+                    "Stripe's dashboard, Developers, Webhooks, at the endpoint for the address that"
+                    " Account shows once this is connected; enter it then, under Replace. It begins"
+                    " with whsec_.",
                     Kind.SECRET,
                     is_needed=False,
                 ),
