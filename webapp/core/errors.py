@@ -39,22 +39,18 @@ class TooOftenError(TillgateError):
     code = "too_often"
     status = HTTPStatus.TOO_MANY_REQUESTS
     wait_s: int
+    what = "asked too often"
 
     def __init__(self, wait_s: int) -> None:
         self.wait_s = wait_s
-        super().__init__(f"asked too often: wait {wait_s} seconds")
+        super().__init__(f"{self.what}: wait {wait_s} seconds")
 
 
-class TooManyTriesError(TillgateError):
+class TooManyTriesError(TooOftenError):
     """Somebody has guessed too often. `wait_s`: in how many seconds they may try again."""
 
     code = "too_many_tries"
-    status = HTTPStatus.TOO_MANY_REQUESTS
-    wait_s: int
-
-    def __init__(self, wait_s: int) -> None:
-        self.wait_s = wait_s
-        super().__init__(f"too many tries: wait {wait_s} seconds")
+    what = "too many tries"
 
 
 class NotFoundError(TillgateError):

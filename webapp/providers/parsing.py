@@ -10,7 +10,7 @@ from typing import Any, Final
 from webapp.core import clock
 from webapp.core.errors import InvalidInputError
 from webapp.core.money import Money
-from webapp.providers.base import HttpAnswer
+from webapp.providers.base import HttpAnswer, Unreadable
 
 _LONGEST_NAME: Final = 128
 _LONGEST_URL: Final = 2000
@@ -115,6 +115,13 @@ def line(said: object, *, without: re.Pattern[str]) -> str | None:
         return None
     text = "".join(character if character.isprintable() else " " for character in said)
     return without.sub("…", text)[:_LONGEST_LINE].strip() or None
+
+
+def unreadable(answer: HttpAnswer) -> Unreadable:
+    """Say why an answer tells nothing whose status nobody has a better word for."""
+    if answer.status in {401, 403}:
+        return Unreadable("not authorised", is_unauthorised=True)
+    return Unreadable(f"status {answer.status}", retry_after_s(answer))
 
 
 def retry_after_s(answer: HttpAnswer) -> float | None:

@@ -129,10 +129,8 @@ def build_read(access: Access, handle: Handle) -> HttpRequest:
 
 def parse_read(answer: HttpAnswer) -> Read:
     """Translate what Paystack says."""
-    if answer.status in {401, 403}:
-        return Unreadable("not authorised", is_unauthorised=True)
     if answer.status not in {200, 400, 404}:
-        return Unreadable(f"status {answer.status}", parsing.retry_after_s(answer))
+        return parsing.unreadable(answer)
     try:
         body = paystack_wire.envelope(answer)
         if answer.status == 200 and body["status"]:

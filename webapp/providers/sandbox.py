@@ -97,8 +97,8 @@ def build_read(access: Access, handle: Handle) -> HttpRequest:
 
 def parse_read(answer: HttpAnswer) -> Read:
     """Translate what the bank says."""
-    if answer.status in {401, 403}:
-        return Unreadable("not authorised", is_unauthorised=True)
+    if answer.status not in {200, 404}:
+        return parsing.unreadable(answer)
     try:
         if answer.status == 200:
             return Found(_observation(parsing.body(answer)))
@@ -106,7 +106,7 @@ def parse_read(answer: HttpAnswer) -> Read:
             return Missing()
     except NotUnderstoodError as error:
         return Unreadable(str(error))
-    return Unreadable(f"status {answer.status}", parsing.retry_after_s(answer))
+    return parsing.unreadable(answer)
 
 
 def build_close(access: Access, checkout_id: str) -> HttpRequest:

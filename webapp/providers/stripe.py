@@ -138,8 +138,8 @@ def build_read(access: Access, handle: Handle) -> HttpRequest:
 
 def parse_read(answer: HttpAnswer) -> Read:
     """Translate what Stripe says."""
-    if answer.status in {401, 403}:
-        return Unreadable("not authorised", is_unauthorised=True)
+    if answer.status not in {200, 404}:
+        return parsing.unreadable(answer)
     try:
         if answer.status == 200:
             return Found(_observation(stripe_wire.body(answer, "checkout.session")))
@@ -151,7 +151,7 @@ def parse_read(answer: HttpAnswer) -> Read:
                 return Missing()
     except NotUnderstoodError as problem:
         return Unreadable(str(problem))
-    return Unreadable(f"status {answer.status}", parsing.retry_after_s(answer))
+    return parsing.unreadable(answer)
 
 
 def build_close(access: Access, checkout_id: str) -> HttpRequest:

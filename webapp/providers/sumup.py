@@ -120,8 +120,8 @@ def build_read(access: Access, handle: Handle) -> HttpRequest:
 
 def parse_read(answer: HttpAnswer) -> Read:
     """Translate what SumUp says: one checkout by its id, or an array of them by our reference."""
-    if answer.status in {401, 403}:
-        return Unreadable("not authorised", is_unauthorised=True)
+    if answer.status not in {200, 404}:
+        return parsing.unreadable(answer)
     try:
         if answer.status == 200:
             return _found(sumup_wire.content(answer))
@@ -132,7 +132,7 @@ def parse_read(answer: HttpAnswer) -> Read:
                 return Missing()
     except NotUnderstoodError as error:
         return Unreadable(str(error))
-    return Unreadable(f"status {answer.status}", parsing.retry_after_s(answer))
+    return parsing.unreadable(answer)
 
 
 def build_close(access: Access, checkout_id: str) -> HttpRequest:

@@ -11,7 +11,8 @@ import redis
 import structlog
 
 from webapp.core import fingerprints, text
-from webapp.core.errors import BusyError, InvalidInputError, TooManyTriesError
+from webapp.core.errors import BusyError, InvalidInputError, TooManyTriesError, TooOftenError
+from webapp.domain import paced
 from webapp.domain.desk import users
 from webapp.extensions import queue_redis, settings
 from webapp.models import User
@@ -55,20 +56,10 @@ def verify(email: str, password: str, *, client: str) -> User | None:
 
 def _count(limits: dict[str, int]) -> None:
     try:
-        with queue_redis.pipeline() as pipe:
-            for key in limits:
-                pipe.set(key, 0, nx=True, ex=WINDOW_S)
-                pipe.incr(key)
-                pipe.ttl(key)
-            answers = pipe.execute()
-    except redis.RedisError as error:
-        logger.warning("sign_in_tries_not_counted", reason=type(error).__name__)
-        return
-    counted = zip(limits.values(), answers[1::3], answers[2::3], strict=True)
-    waits = [wait_s for most, count, wait_s in counted if count > most]
-    if waits:
-        logger.warning("sign_in_refused", wait_s=max(waits))
-        raise TooManyTriesError(max(1, *waits))
+        paced.count(limits, within_s=WINDOW_S)
+    except TooOftenError as refused:
+        logger.warning("sign_in_refused", wait_s=refused.wait_s)
+        raise TooManyTriesError(refused.wait_s) from None
 
 
 def _forget(key: str) -> None:

@@ -151,7 +151,7 @@ def test(account: ProviderAccount) -> Probe:
     Raises:
         TooOftenError: it was asked too often within a minute: whoever asks waits in our process.
     """
-    paced.count(f"test-account:{account.id}", most=_MOST_TESTS, within_s=60)
+    paced.count({f"paced:test-account:{account.id}": _MOST_TESTS}, within_s=60)
     try:
         reach = accounts.connection(account).access
     except AccountNotConnectedError as error:

@@ -52,8 +52,8 @@ def now(merchant: Merchant, name: str, *, actor: str) -> Answer:
         TooOftenError: it, or all of the merchant's, were asked for too often within a minute.
     """
     link_id, references = _watched(merchant, name)
-    paced.count(f"verify:{link_id}", most=settings.verify_per_minute, within_s=60)
-    paced.count(f"verify-of:{merchant.id}", most=_MOST_OF_A_MERCHANT, within_s=60)
+    _pace(link_id)
+    paced.count({f"paced:verify-of:{merchant.id}": _MOST_OF_A_MERCHANT}, within_s=60)
     ends_at = time.monotonic() + settings.verify_within_s
     is_pending, is_missing, is_read = False, False, False
     for reference in references:
@@ -90,11 +90,15 @@ def soon(merchant: Merchant, name: str) -> None:
     link_id, references = _watched(merchant, name)
     if not references:
         raise NotFoundError("no payment of this order is watched any more")
-    paced.count(f"verify-button:{link_id}", most=1, within_s=_BUTTON_EVERY_S)
-    paced.count(f"verify:{link_id}", most=settings.verify_per_minute, within_s=60)
+    paced.count({f"paced:verify-button:{link_id}": 1}, within_s=_BUTTON_EVERY_S)
+    _pace(link_id)
     with transaction() as after_commit:
         check_leases.ask_for(references)
         after_commit(jobs.kick, jobs.JobName.VERIFICATION)
+
+
+def _pace(link_id: int) -> None:
+    paced.count({f"paced:verify:{link_id}": settings.verify_per_minute}, within_s=60)
 
 
 def _watched(merchant: Merchant, name: str) -> tuple[int, list[str]]:

@@ -46,18 +46,17 @@ class Narrator:
 
     def __init__(self, say: Say | None = None) -> None:
         self._say = say
-        self._sessions = 0
         self._successes = self._errors = 0
 
     def begin(self, due: Mapping[str, int]) -> None:
         """Tell how many checks there will be, by provider."""
-        self._sessions = sum(count for name, count in due.items() if name in _SILENT)
-        others = sum(due.values()) - self._sessions
+        sessions = sum(count for name, count in due.items() if name in _SILENT)
+        others = sum(due.values()) - sessions
         is_news = others > 0
         self._tell("Starting payment polling cycle", is_news=is_news)
         self._tell(f"Found {others} pending orders to verify", is_news=is_news)
-        is_news = self._sessions > 0
-        self._tell(f"Checking {self._sessions} open checkout sessions...", is_news=is_news)
+        is_news = sessions > 0
+        self._tell(f"Checking {sessions} open checkout sessions...", is_news=is_news)
 
     def call(self, check: Check) -> None:
         """Tell that a provider is asked."""
