@@ -22,7 +22,7 @@ from tests.domain.refunding import (
 from tests.domain.side_by_side import nobody_waits_in_a_transaction, side_by_side
 from tests.factories import Factories, everything, fresh
 from tests.sandbox.process import eventually
-from tests.tasks import refunder
+from tests.tasks import forked
 from webapp.domain.budget import Budget
 from webapp.domain.payments import accounts, audit, refund_endings, refund_rounds, trails
 from webapp.extensions import db
@@ -75,7 +75,7 @@ def test_a_worker_that_is_killed_while_the_bank_is_silent_sends_nothing_twice(
     refund = ask(make, capture, 500)
     at_bank.script("refund_never", seconds=20)
     db.session.rollback()
-    process = refunder.start(app)
+    process = forked.start(app, payments.refunds)
     eventually(lambda: went_back(capture) == [500])
     process.kill()
     process.join(10)

@@ -8,12 +8,13 @@ import psycopg
 import pytest
 from flask import Flask
 
+from tasks import mail
 from tests.conftest import Configure
 from tests.domain.mailing import Moment, lapse, make_due, open_items, promised, received, send_due
 from tests.domain.side_by_side import wait_for
 from tests.factories import Factories, everything, fresh
 from tests.sandbox.process import eventually
-from tests.tasks import sender
+from tests.tasks import forked
 from tests.unit.handover import url_of
 from tests.unit.mail_servers import Fault, MailServer, Script, serving
 from webapp.core.states import EmailState
@@ -179,7 +180,7 @@ def _kill_at(step: Step, app: Flask, server: MailServer, connect: Connect) -> No
         elif step.lock:
             held = _held(connect(), step.lock)
             server.script = Moment(step.lock_at, lambda: locks.enter_context(held))
-        process = sender.start(app)
+        process = forked.start(app, mail.ticket_email)
         eventually(lambda: set(step.script) <= set(server.asked))
         if step.lock:
             wait_for(connect(), WAITS_FOR_A_LOCK)

@@ -1,12 +1,12 @@
-"""A process that sends the mail that is due, as the job does, and that a test may kill."""
+"""A process that does one job, as a worker does, and that a test may kill."""
 
+from collections.abc import Callable
 from multiprocessing import get_context
 from multiprocessing.process import BaseProcess
 from typing import Any
 
 from flask import Flask
 
-from tasks import mail
 from webapp.config import Settings
 from webapp.factory import create_app
 
@@ -15,15 +15,15 @@ from webapp.factory import create_app
 _PROCESSES = get_context("forkserver")
 
 
-def start(app: Flask) -> BaseProcess:
-    """Start a sender with the settings that the app has at this moment."""
-    _PROCESSES.set_forkserver_preload([__name__])
+def start(app: Flask, job: Callable[[], None]) -> BaseProcess:
+    """Start a process that does the job with the settings that the app has at this moment."""
+    _PROCESSES.set_forkserver_preload([__name__, "tasks.mail", "tasks.payments"])
     settings: Settings = app.extensions["tillgate.settings"]
-    process = _PROCESSES.Process(target=_send, args=(settings.model_dump(),), daemon=True)
+    process = _PROCESSES.Process(target=_do, args=(job, settings.model_dump()), daemon=True)
     process.start()
     return process
 
 
-def _send(settings: dict[str, Any]) -> None:
+def _do(job: Callable[[], None], settings: dict[str, Any]) -> None:
     with create_app(Settings.model_validate(settings)).app_context():
-        mail.ticket_email()
+        job()
