@@ -115,6 +115,9 @@ class Settings(BaseSettings):
     max_age_hours: Count = 2
     session_life_s: Seconds = 900
     session_max_attempts: Count = 3
+    start_tries: Count = 3
+    start_pause_s: Seconds = 2
+    start_timeout_s: Seconds = 30
     sign_in_tries: Count = 10
     sign_in_tries_per_address: Count = 100
     pattern_mismatches: Count = 3
@@ -165,6 +168,12 @@ class Settings(BaseSettings):
     poll_review_s: Seconds = 30
     poll_limit_s: Seconds = 900
     desk_poll_s: Seconds = 3
+
+    limit_polls: Count = 240
+    limit_polls_per_address: Count = 1200
+    limit_api: Count = 100
+    limit_pages: Count = 30
+    web_threads: Count = 64
 
     database_pool: Count = 20
     hook_max_bytes: Count = 65_536

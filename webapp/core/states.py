@@ -155,6 +155,7 @@ SESSION_EDGES: Final = _edges(
     (SessionState.INITIATED, SessionState.COMPLETED, "session_completed"),
     (SessionState.PROCESSING, SessionState.COMPLETED, "session_completed"),
     (SessionState.PROCESSING, SessionState.INTERRUPTED, "payment_interrupted"),
+    (SessionState.PROCESSING, SessionState.CANCELED, "session_canceled"),
     (SessionState.PROCESSING, SessionState.EXPIRED, "session_expired"),
     (SessionState.INTERRUPTED, SessionState.PROCESSING, "payment_resumed"),
     (SessionState.INTERRUPTED, SessionState.CANCELED, "session_canceled"),

@@ -1,6 +1,7 @@
 """The tables, one noun with its child rows per file. Importing this package declares them all."""
 
 from webapp.models.alert import Alert, AlertMail
+from webapp.models.api_key import ApiKey
 from webapp.models.attention_item import AttentionItem
 from webapp.models.capture import Capture, Refund
 from webapp.models.email_message import EmailMessage
@@ -18,6 +19,7 @@ from webapp.models.user import User
 __all__ = [
     "Alert",
     "AlertMail",
+    "ApiKey",
     "AttentionItem",
     "Capture",
     "EmailMessage",

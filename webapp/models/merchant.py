@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from sqlalchemy import ARRAY, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from webapp.extensions import Base
@@ -22,4 +23,9 @@ class Merchant(Base):
     ticket_instructions: Mapped[str | None]
     # Whether money that was taken after a link's end still buys the tickets, if there is room.
     accepts_late_payments: Mapped[bool] = mapped_column(default=True)
+    # The merchant's own websites, as browsers name origins (https://shop.example): scripts there
+    # may read the public status, and buyers are sent back to no other place.
+    sites: Mapped[list[str]] = mapped_column(ARRAY(Text), default=list, server_default="{}")
+    # Where a buyer who cancels goes back to; at one of `sites`.
+    return_url: Mapped[str | None]
     created_at: Mapped[datetime] = made_at()

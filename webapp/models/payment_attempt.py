@@ -61,6 +61,11 @@ class PaymentAttempt(Base):
     state: Mapped[AttemptState] = state_column(AttemptState, AttemptState.CREATED)
     # At most one per link: what the buyer's pages are about. Others are only watched.
     is_current: Mapped[bool] = mapped_column(default=True)
+    # The how many-th of its session it is, counted from 1; what takes the place of a checkout whose
+    # address was lost has the number of that one.
+    number: Mapped[int] = mapped_column(default=1, server_default=text("1"))
+    # How often the provider was asked for the checkout.
+    start_tries: Mapped[int] = mapped_column(default=0, server_default=text("0"))
 
     # What the provider was asked for, word for word, stored before it was sent.
     request: Mapped[dict[str, Any]]
