@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from bench import expiry, journey, notices, results, settle, verify
+from bench import expiry, journey, notices, results, settle, status, verify
 from bench.results import Result
 from dev.signals import stopped_by_signals
 from webapp import logs
@@ -15,6 +15,7 @@ GROUPS: Final[dict[str, Callable[[], Sequence[Result]]]] = {
     "journey": journey.measure,
     "notices": notices.measure,
     "settle": settle.measure,
+    "status": status.measure,
     "verify": verify.measure,
 }
 

@@ -94,7 +94,13 @@ def links(
 
 
 def due_attempts(
-    books: Books, of: ProviderAccount, count: int, *, name: str, paid: int = 0
+    books: Books,
+    of: ProviderAccount,
+    count: int,
+    *,
+    name: str,
+    paid: int = 0,
+    life_s: float = 3600,
 ) -> None:
     """Write attempts that are due now, each with a link of its own.
 
@@ -104,6 +110,7 @@ def due_attempts(
         count: how many.
         name: what the codes of their links begin with.
         paid: how many of them the fake bank says have been paid, evenly among the others.
+        life_s: until the links are over, in seconds.
     """
-    ids = links(books, of, count, name=name, has_attempt=True)
+    ids = links(books, of, count, name=name, life_s=life_s, has_attempt=True)
     books.execute(_ATTEMPTS.encode(), {"links": ids, "count": count, "paid": paid})

@@ -10,16 +10,13 @@ from typing import Any, Final
 import psycopg
 from psycopg.types.json import Jsonb
 
+from bench import pending
 from bench.results import Result, spread
 from dev.office import SLUG, Office
 from dev.stack import Stack
-from webapp.core import clock
-from webapp.core.money import Money
 from webapp.domain.desk import merchants
-from webapp.domain.payments import attempts, creations, links, sessions, settlement
-from webapp.domain.transaction import lock, transaction
-from webapp.models import PaymentLink
-from webapp.providers.base import Created, Observation, Payment, ProviderState
+from webapp.domain.payments import settlement
+from webapp.providers.base import Observation
 
 SAMPLES: Final = 300
 WARM_UPS: Final = 30
@@ -49,9 +46,9 @@ def _measure(office: Office) -> tuple[list[float], list[float]]:
     ours, bare = [], []
     with office.books() as books:
         for number in range(WARM_UPS + SAMPLES):
-            observation = _pending(number)
+            observation = pending.make(number).observation
             ours.append(_timed(partial(_settle, observation)))
-            bare.append(_timed(_bare(books, _pending(100_000 + number))))
+            bare.append(_timed(_bare(books, pending.make(100_000 + number).observation)))
     return ours[WARM_UPS:], bare[WARM_UPS:]
 
 
@@ -63,36 +60,6 @@ def _timed(act: Callable[[], object]) -> float:
     began = time.perf_counter()
     act()
     return (time.perf_counter() - began) * 1000
-
-
-def _pending(number: int) -> Observation:
-    """Make an attempt that waits, and what the bank will say of it."""
-    merchant = merchants.get(SLUG)
-    order = links.Order(
-        title=f"Order {number}",
-        money=Money(2500, "EUR"),
-        buyer_email="buyer@buyers.example",
-        ticket_count=2,
-    )
-    made = links.make(merchant, order, actor="bench")
-    links.open_(merchant, made.reference, actor="bench")
-    with transaction():
-        link = lock(PaymentLink, PaymentLink.id == made.id)
-        session, _ = sessions.start(link, None)
-        attempt = attempts.begin(link, session, actor="bench")
-        reference = attempt.reference
-        account = attempt.provider_account.external_account
-    checkout_id = f"chk-{secrets.token_hex(8)}"
-    creations.record(reference, Created(checkout_id, "https://bank.example/"), actor="bench")
-    return Observation(
-        account=account,
-        checkout_id=checkout_id,
-        reference=reference,
-        is_live=False,
-        state=ProviderState.PAID,
-        raw_state="paid",
-        payments=(Payment(f"pay-{secrets.token_hex(8)}", Money(2500, "EUR"), clock.now()),),
-    )
 
 
 def _bare(books: psycopg.Connection[dict[str, Any]], said: Observation) -> Callable[[], None]:

@@ -139,6 +139,15 @@ TRUTH_FROM_A_READ: Final = (
     ),
     Guard(
         law=2,
+        what="a checkout asked for again only after a read has found nothing",
+        file=f"{_PAYMENTS}/creations.py",
+        old="was_missed = attempt.missing_count > 0 and age_s",
+        new="was_missed = age_s",
+        test="tests/domain/test_starts_at_bank.py"
+        "::test_nothing_is_asked_for_again_before_a_read_has_found_nothing",
+    ),
+    Guard(
+        law=2,
         what="an answer that nobody understands: unreadable, and not missing",
         file="webapp/providers/sandbox.py",
         old="        return Unreadable(str(error))\n",
@@ -235,8 +244,8 @@ NOTHING_EXPIRED_AWAY: Final = (
         law=4,
         what="no new payment for a link that is being closed",
         file=f"{_PAYMENTS}/attempts.py",
-        old="or link.closing_for is not None or",
-        new="or",
+        old="link.closing_for is None and",
+        new="",
         test="tests/domain/test_closing_at_bank.py"
         "::test_no_payment_begins_while_a_link_is_being_closed",
     ),
@@ -257,6 +266,32 @@ NOTHING_EXPIRED_AWAY: Final = (
         new="if why in _Stays]",
         test="tests/domain/test_unclosable.py"
         "::test_who_is_paying_at_the_end_gets_the_time_that_a_closing_has",
+    ),
+    Guard(
+        law=4,
+        what="trying again: the old checkout closed before another begins",
+        file=f"{_PAYMENTS}/starts.py",
+        old="    closing.ask(link, closing.RETRY, actor=actor)\n",
+        new="    attempts.let_go(link, [attempt.reference], actor=actor)\n",
+        test="tests/domain/test_starts_at_bank.py"
+        "::test_trying_again_closes_the_old_checkout_before_another_begins",
+    ),
+    Guard(
+        law=4,
+        what="a buyer who gives up: the checkout is closed, so that nobody pays it by accident",
+        file=f"{_PAYMENTS}/sittings.py",
+        old="        closing.ask(link, closing.RETRY, actor=actor)\n",
+        new="        return\n",
+        test="tests/domain/test_sittings_at_bank.py"
+        "::test_a_canceled_payment_is_closed_at_the_bank_and_another_can_be_begun",
+    ),
+    Guard(
+        law=4,
+        what="one attempt, however many go on with a sitting at once",
+        file=f"{_PAYMENTS}/sittings.py",
+        old="        elif attempt is None or attempt.state not in MAY_HOLD_MONEY:\n",
+        new="        elif True:\n",
+        test="tests/domain/test_sittings_at_bank.py::test_two_who_go_on_at_once_begin_one_attempt",
     ),
     Guard(
         law=4,

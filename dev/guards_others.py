@@ -11,12 +11,20 @@ POLLS: Final = (
         law=8,
         what="a poll that writes nothing; here it counts its askers",
         file=f"{_PAYMENTS}/status.py",
-        old="    now = func.clock_timestamp()\n",
-        new="    now = func.clock_timestamp()\n"
+        old='    row = db.session.execute(question(), {"code": code}).one_or_none()\n',
+        new='    row = db.session.execute(question(), {"code": code}).one_or_none()\n'
         "    db.session.execute(\n"
         "        PaymentLink.__table__.update().values(version=PaymentLink.version + 1)\n"
         "    )\n",
         test="tests/web/test_status.py::test_a_poll_changes_no_row",
+    ),
+    Guard(
+        law=8,
+        what="the polls' own connections, on which nothing can be written",
+        file=f"{_PAYMENTS}/status_reads.py",
+        old="-c default_transaction_read_only=on ",
+        new="",
+        test="tests/web/test_status_lane.py::test_the_lane_could_not_write_if_it_tried",
     ),
     Guard(
         law=8,
@@ -103,6 +111,24 @@ OWN_ROWS: Final = (
     ),
     Guard(
         law=10,
+        what="the browser, or the merchant, whose sitting it is",
+        file=f"{_PAYMENTS}/sitting_views.py",
+        old="    if not is_browser and not is_merchant:\n",
+        new="    if row is not row:\n",
+        test="tests/domain/test_sittings.py"
+        "::test_a_sitting_is_its_browsers_and_its_merchants_and_nobody_elses",
+    ),
+    Guard(
+        law=10,
+        what="the merchant whose buyers' sittings are listed",
+        file=f"{_PAYMENTS}/sitting_views.py",
+        old="        PaymentLink.merchant_id == merchant.id,\n        PaymentSession.state",
+        new="        PaymentSession.state",
+        test="tests/domain/test_sittings.py"
+        "::test_a_merchant_sees_its_own_active_sittings_the_newest_first",
+    ),
+    Guard(
+        law=10,
         what="the merchant of the list of links",
         file=f"{_PAYMENTS}/link_lists.py",
         old="PaymentLink.merchant_id == merchant.id, PaymentLink.state.in_(_STATES[tab])",
@@ -154,6 +180,38 @@ OWN_ROWS: Final = (
     ),
     Guard(
         law=10,
+        what="the merchant of a link whose status is asked for with a key",
+        file=f"{_PAYMENTS}/public_status.py",
+        old="else PaymentLink.merchant_id == merchant.id",
+        new="else PaymentLink.merchant_id == PaymentLink.merchant_id",
+        test="tests/api/test_link_status.py::test_another_merchants_key_sees_no_link",
+    ),
+    Guard(
+        law=10,
+        what="the merchant of a buyer's sitting",
+        file=f"{_PAYMENTS}/sitting_views.py",
+        old="holder.merchant.id == row.merchant_id",
+        new="holder.merchant.id != 0",
+        test="tests/api/test_payment_sessions.py::test_another_merchant_sees_nothing_on_any_route",
+    ),
+    Guard(
+        law=10,
+        what="a key that was revoked",
+        file="webapp/domain/desk/api_keys.py",
+        old=".where(ApiKey.prefix == found[1], ApiKey.revoked_at.is_(None))",
+        new=".where(ApiKey.prefix == found[1])",
+        test="tests/api/test_keys.py::test_a_revoked_key_opens_nothing_from_the_next_request_on",
+    ),
+    Guard(
+        law=10,
+        what="the cookies that another site's page would make use of",
+        file="webapp/api/access.py",
+        old="if site is not None and site not in {",
+        new="if site is None and site not in {",
+        test="tests/api/test_payment_sessions.py::test_a_page_of_another_site_moves_nothing",
+    ),
+    Guard(
+        law=10,
         what="the account that a notice may speak for",
         file=f"{_PAYMENTS}/notices.py",
         old=".where(PaymentAttempt.provider_account_id == account_id, name)",
@@ -164,6 +222,23 @@ OWN_ROWS: Final = (
 )
 
 NOTHING_SENSITIVE: Final = (
+    Guard(
+        law=11,
+        what="the hash that stands for a key",
+        file="webapp/domain/desk/api_keys.py",
+        old="            key_hash=_hash(said),\n",
+        new="            key_hash=said,\n",
+        test="tests/api/test_keys.py::test_the_key_is_stored_and_logged_nowhere",
+    ),
+    Guard(
+        law=11,
+        what="the websites whose scripts may read",
+        file="webapp/api/payment_links.py",
+        old="    if site in sites:\n",
+        new="    if site:\n",
+        test="tests/api/test_link_status.py"
+        "::test_scripts_on_the_merchants_own_websites_may_read_and_no_others",
+    ),
     Guard(
         law=11,
         what="the cleaning of every line of the log",
@@ -184,10 +259,8 @@ NOTHING_SENSITIVE: Final = (
         law=11,
         what="jobs that carry an attempt's reference and nothing else",
         file=f"{_PAYMENTS}/creations.py",
-        old="            attempt.next_check_at = database_now()\n"
-        "            after_commit(jobs.check, reference)\n",
-        new="            attempt.next_check_at = database_now()\n"
-        '            after_commit(jobs.check, f"{reference} of {attempt.link.buyer_email}")\n',
+        old="after_commit(jobs.check, attempt.reference)\n",
+        new='after_commit(jobs.check, f"{attempt.reference} of {attempt.link.buyer_email}")\n',
         test="tests/domain/test_secrecy.py::test_a_job_carries_a_reference_and_nothing_else",
     ),
     Guard(
@@ -210,7 +283,7 @@ NOTHING_SENSITIVE: Final = (
         law=11,
         what="the address of a payment, told to no other site",
         file="webapp/web/headers.py",
-        old='        answer.headers["Referrer-Policy"] = "no-referrer"\n',
+        old='    ("Referrer-Policy", "no-referrer"),\n',
         new="",
         test="tests/house/test_routes.py::test_every_answer_carries_the_policy",
     ),

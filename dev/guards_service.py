@@ -78,8 +78,8 @@ NO_CALL_UNDER_LOCK: Final = (
         law=6,
         what="the checkout asked for after the commit; here before it",
         file=f"{_PAYMENTS}/checkouts.py",
-        old="    step_outside()\n    creation = tokens.create(",
-        new="        creation = tokens.create(",
+        old="    asked = ask(begun)\n    return Started(",
+        new="        asked = ask(begun)\n    return Started(",
         test="tests/domain/test_calls_outside.py::test_nothing_is_locked_while_a_bank_says_nothing",
     ),
     Guard(
@@ -168,6 +168,14 @@ LOCKS_AND_LEASES: Final = (
         new=".where(PaymentAttempt.reference == reference)",
         test="tests/domain/test_verification.py"
         "::test_an_attempt_that_is_being_read_is_nobody_elses",
+    ),
+    Guard(
+        law=7,
+        what="a try counted, and committed, before a provider is asked once more",
+        file=f"{_PAYMENTS}/creations.py",
+        old="        attempt.start_tries += 1\n",
+        new="",
+        test="tests/domain/test_starts.py::test_a_try_is_counted_before_the_provider_is_asked",
     ),
     Guard(
         law=7,

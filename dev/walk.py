@@ -16,6 +16,8 @@ _PAY = re.compile(r"http://\S+/pay/(\w+)")
 # The worker prints and sends while we look.
 _LOOKS: Final = 100
 _LOOK_AGAIN_MS: Final = 200
+# The worker asks the bank what became of a payment.
+_VERDICT_MS: Final = 30_000
 
 Visit = Callable[["Walk", Page], None]
 
@@ -45,15 +47,39 @@ class Walk:
             if shown is None:
                 raise ValueError(f"{reference} has no address")
             codes[reference] = shown[1]
-        made = stack.flask("links", "make", "--open", "--title", "Song book", "--amount", "18.50")
-        found = _PAY.search(made.stdout)
-        if found is None:
-            raise ValueError(made.stdout + made.stderr)
-        return cls(stack, payable[1], codes, found[1])
+        return cls(stack, payable[1], codes, _new_link(stack))
+
+    def new_link(self) -> str:
+        """Make an open link whose buyer's address is known, and return its code."""
+        return _new_link(self.stack, "--buyer-email", "ada@buyers.example")
 
     def goto(self, page: Page, path: str) -> None:
         """Open an address of the payment page."""
         page.goto(f"{self.stack.url}{path}")
+
+
+def _new_link(stack: Stack, *words: str) -> str:
+    made = stack.flask(
+        "links", "make", "--open", "--title", "Song book", "--amount", "18.50", *words
+    )
+    found = _PAY.search(made.stdout)
+    if found is None:
+        raise ValueError(made.stdout + made.stderr)
+    return found[1]
+
+
+def _declined(times: int) -> Visit:
+    """Have the bank refuse the payment of a new link, and each one that is tried after it."""
+
+    def visit(walk: Walk, page: Page) -> None:
+        here = f"/pay/{walk.new_link()}"
+        walk.goto(page, here)
+        for _ in range(times):
+            page.locator("[data-pay] button").click()
+            page.get_by_role("button", name="Decline").click()
+            page.wait_for_url(f"{walk.stack.url}{here}", timeout=_VERDICT_MS)
+
+    return visit
 
 
 def _at(path: str) -> Visit:
@@ -136,6 +162,8 @@ PAGES: Final[Mapping[str, Visit]] = {
     "pay": lambda walk, page: walk.goto(page, f"/pay/{walk.payable}"),
     "pay-asks-for-address": lambda walk, page: walk.goto(page, f"/pay/{walk.open_to_all}"),
     "pay-wrong-address": _wrong_address,
+    "pay-declined": _declined(1),
+    "pay-retries-exhausted": _declined(3),
     "processing": _example("TEST-001", "processing"),
     "elsewhere": _example("TEST-001", "continue"),
     "success": _example("DEMO-PAID", "success"),

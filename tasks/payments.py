@@ -11,6 +11,7 @@ from webapp.domain.payments import (
     refund_rounds,
     reversal_rounds,
     sessions,
+    starts,
 )
 from webapp.domain.payments import expiry as overdue
 from webapp.domain.payments import tokens as consented
@@ -19,11 +20,12 @@ from webapp.extensions import settings
 
 
 def verification() -> None:
-    """Read every attempt that is due, and settle each."""
+    """Read every attempt that is due, and settle each; tell buyers whose checkout does not come."""
     with noted("verification") as work:
+        starts.time_out()
         # The next sweep comes soon, and until then this process does nothing else.
         seconds = min(settings.drain_for_s, settings.verification_every_s)
-        summary = checks.run_due(Budget.of(seconds=seconds))
+        summary = checks.run_due(Budget.of(seconds=seconds), lingers=True)
         work.processed, work.errors = summary.total, summary.errors
         work.detail = asdict(summary)
 

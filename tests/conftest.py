@@ -32,6 +32,9 @@ def settings(worker_id: str) -> Settings:
             "redis_url": redis_url,
             "sandbox_secret": bank_process.SECRET,
             "database_pool": 60,
+            # One browser fetches in a second what a buyer does in a day; tests of limits set them.
+            **dict.fromkeys(("limit_polls", "limit_polls_per_address", "limit_api"), 1_000_000),
+            "limit_pages": 1_000_000,
         }
     )
 
@@ -49,6 +52,7 @@ def app(settings: Settings, worker_id: str) -> Iterator[Flask]:
         with app.app_context():
             queue_redis.close()
             db.engine.dispose()
+        app.extensions["tillgate.status_lane"].reads.close()
         http.close()
 
 

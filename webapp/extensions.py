@@ -74,6 +74,12 @@ def connect_redis(url: str, *, timeout_s: float | None) -> redis.Redis:
     return redis.Redis.from_url(url, **options)
 
 
+def settings_of(app: Flask) -> Settings:
+    """Return an app's settings where none is current."""
+    values: Settings = app.extensions[_SETTINGS]
+    return values
+
+
 def bind(app: Flask, values: Settings) -> None:
     """Tie every extension to the app; nothing is connected before it is used."""
     app.extensions[_SETTINGS] = values

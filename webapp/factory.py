@@ -7,21 +7,33 @@ from flask import Flask, Response, request
 from jinja2 import StrictUndefined
 
 from webapp import extensions, paper, refusals
-from webapp.api import checkout_sessions, health, payments, problems, provider_notices
+from webapp.api import (
+    bodies,
+    checkout_sessions,
+    health,
+    payment_links,
+    payment_sessions,
+    payments,
+    problems,
+    provider_notices,
+)
 from webapp.config import ROOT, Settings
-from webapp.web import auth, checkout, dev_mail, errors, headers, status, tickets
+from webapp.web import auth, checkout, dev_mail, errors, headers, leaving, limits, status, tickets
 from webapp.web.dashboard import (
     accounts,
     acting,
     consents,
     ending,
+    keys,
     links,
     lists,
     making,
     refunding,
+    sites,
     verifying,
 )
 from webapp.web.static_files import StaticFiles
+from webapp.web.status_lane import StatusLane
 
 # One statement that waits longer for a lock than this gives up with a clear error, so that a web
 # thread is never lost to a stuck transaction; an idle transaction is ended by the server.
@@ -32,6 +44,7 @@ _FOR_PROGRAMS = ("/api/", "/hooks/", "/health/")
 # Every blueprint of the house.
 _BLUEPRINTS = (
     checkout.blueprint,
+    leaving.blueprint,
     status.blueprint,
     tickets.blueprint,
     auth.blueprint,
@@ -44,9 +57,13 @@ _BLUEPRINTS = (
     refunding.blueprint,
     ending.blueprint,
     verifying.blueprint,
+    keys.blueprint,
+    sites.blueprint,
     health.blueprint,
     provider_notices.blueprint,
     payments.blueprint,
+    payment_links.blueprint,
+    payment_sessions.blueprint,
     checkout_sessions.blueprint,
 )
 
@@ -71,16 +88,20 @@ def create_app(settings: Settings, *, has_commands: bool = False) -> Flask:
 
         commands.register(app)
     app.register_error_handler(Exception, _refuse)
+    limits.guard(app, settings, _refuse)
+    app.before_request(bodies.take_in)
     headers.guard(app, settings)
     _prepare_templates(app, settings)
     StaticFiles(ROOT / "static", built=ROOT / "var" / "static").serve(app)
+    StatusLane(app, settings).serve()
     return app
 
 
 def _refuse(error: Exception) -> Response:
     """Answer a failed request in its own language: a page, or a problem document."""
     refusal = refusals.explain(error)
-    for_program = request.path.startswith(_FOR_PROGRAMS)
+    asks_for_json = request.accept_mimetypes.best == "application/json"
+    for_program = asks_for_json or request.path.startswith(_FOR_PROGRAMS)
     return problems.document(refusal) if for_program else errors.page(refusal)
 
 

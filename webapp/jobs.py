@@ -1,6 +1,6 @@
 """Background work is asked for by name; nothing in this package knows the functions behind it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from enum import StrEnum
 from types import MappingProxyType
@@ -65,7 +65,7 @@ FAILURE_KEPT_S: Final = 3600
 
 def kick(name: JobName) -> None:
     """Ask for a job soon. With the queue away nothing happens: the sweeps find the work."""
-    _ask(name, (), key=_kick_key(name))
+    _ask(name, {_kick_key(name): ()})
 
 
 def check(attempt_reference: str) -> None:
@@ -74,7 +74,12 @@ def check(attempt_reference: str) -> None:
     Nothing happens while the last wish still waits, and for `check_ask_every_s` after its job's
     beginning.
     """
-    _ask(JobName.CHECK, (attempt_reference,), key=_check_key(attempt_reference))
+    check_all([attempt_reference])
+
+
+def check_all(attempt_references: Iterable[str]) -> None:
+    """Ask for each what `check` does, in one conversation with the queue."""
+    _ask(JobName.CHECK, {_check_key(reference): (reference,) for reference in attempt_references})
 
 
 def started(name: str) -> None:
@@ -90,6 +95,14 @@ def check_started(attempt_reference: str) -> None:
         queue_redis.set(_check_key(attempt_reference), "1", px=pace_ms)
 
 
+def is_awaited(queue: QueueName) -> bool:
+    """Say whether a job waits in this queue. With Redis away none is known of."""
+    try:
+        return Queue(queue, connection=queue_redis).count > 0
+    except redis.RedisError:
+        return False
+
+
 def _kick_key(name: str) -> str:
     return f"kick:{name}"
 
@@ -98,21 +111,27 @@ def _check_key(attempt_reference: str) -> str:
     return f"check:{attempt_reference}"
 
 
-def _ask(name: JobName, arguments: tuple[str, ...], *, key: str) -> None:
+def _ask(name: JobName, wishes: Mapping[str, tuple[str, ...]]) -> None:
+    """Ask for a job with each wish's arguments, unless its key says that it was asked for."""
     try:
-        if not queue_redis.set(key, "1", nx=True, ex=_WAITS_S):
+        with queue_redis.pipeline(transaction=False) as line:
+            for key in wishes:
+                line.set(key, "1", nx=True, ex=_WAITS_S)
+            new = [key for key, is_first in zip(wishes, line.execute(), strict=True) if is_first]
+        if not new:
             return
         queue = Queue(QUEUE_OF[name], connection=queue_redis)
-        if queue.count >= _MOST_WAITING:
-            logger.warning("queue_full", job=name.value)
-            return
-        queue.enqueue(
-            name,
-            *arguments,
-            result_ttl=0,
-            failure_ttl=FAILURE_KEPT_S,
-            ttl=_WAITS_S,
-            job_timeout=settings.job_timeout_s,
-        )
+        room = max(_MOST_WAITING - queue.count, 0)
+        if len(new) > room:
+            logger.warning("queue_full", job=name.value, left_out=len(new) - room)
+        for key in new[:room]:
+            queue.enqueue(
+                name,
+                *wishes[key],
+                result_ttl=0,
+                failure_ttl=FAILURE_KEPT_S,
+                ttl=_WAITS_S,
+                job_timeout=settings.job_timeout_s,
+            )
     except redis.RedisError as error:
         logger.warning("queue_away", job=name.value, reason=type(error).__name__)

@@ -16,9 +16,9 @@ _SECRET_KEYS = re.compile(
 _ADDRESS = re.compile(r"[\w.+-]+@[\w-]+(\.[\w-]+)+")
 # PostgreSQL shows the whole row that it refused.
 _REFUSED_ROW = re.compile(r"DETAIL: .*")
-# A provider's key, a bearer token, the password inside an address.
+# A provider's key, a merchant's, a bearer token, the password inside an address.
 _SECRET_VALUES = re.compile(
-    r"(sbk_|sbn_|sk_|rk_|sup_sk_|whsec_|Bearer )\S+|(?<=://)[^/\s:@]*:[^/\s@]+(?=@)"
+    r"(sbk_|sbn_|sk_|rk_|sup_sk_|whsec_|tgk_|Bearer )\S+|(?<=://)[^/\s:@]*:[^/\s@]+(?=@)"
 )
 
 

@@ -41,6 +41,11 @@ def brief(at: datetime, timezone: str) -> str:
     return f"{local.day} {local:%b %Y, %H:%M}"
 
 
+def hour(at: datetime, timezone: str) -> str:
+    """Write the hour of a moment that is near: `19:30`. See `day`."""
+    return f"{_local(at, timezone):%H:%M}"
+
+
 def fill(template: str, **values: object) -> str:
     """Fill one file of `templates/`. In `.html` every value is text; a missing name is an error."""
     return _environment().get_template(template).render(values)
@@ -65,7 +70,7 @@ def _money(amount: Money) -> str:
 
 
 # What every template may use, on paper and on the pages.
-FILTERS: Final = {"money": _money, "day": day, "moment": moment, "brief": brief}
+FILTERS: Final = {"money": _money, "day": day, "moment": moment, "brief": brief, "hour": hour}
 
 
 @cache

@@ -5,9 +5,14 @@
   const region = document.querySelector("[data-poll]");
   if (!region || !window.htmx) return; // Without htmx the page's plain forms and links do the work.
 
+  // htmx notes the page's address for a history that we do not use; nothing is kept in the browser.
+  try { sessionStorage.removeItem("htmx-current-path-for-history"); } catch { /* nor can htmx */ }
+
   const { code, expiredUrl, limitS = 900 } = region.dataset;
   const offline = document.querySelector("[data-poll-offline]");
   const timeup = document.querySelector("[data-poll-timeup]");
+  const check = document.querySelector("[data-poll-check] [data-busy]");
+  const checkLabel = check?.textContent;
   let { etag } = region.dataset;
   let status; // the word for what the region shows
   let failures = 0;
@@ -19,7 +24,7 @@
   let done = false; // another page is being loaded: nothing counts any more
   let told = false; // another tab saw news, and we have not asked since
   let relayed = false; // the question under way is because of such news
-  let pollTimer, limitTimer, tabs, focused;
+  let pollTimer, limitTimer, tabs, focused, checkFocused;
 
   const since = (moment) => performance.now() - moment; // ms; never jumps when the clock is set
   const show = (notice, on) => { if (notice?.hidden === on) notice.hidden = !on; };
@@ -29,6 +34,14 @@
   const guard = (on) => window[`${on ? "add" : "remove"}EventListener`]("beforeunload", stay);
   const announce = (name, detail) =>
     region.dispatchEvent(new CustomEvent(`payment:${name}`, { bubbles: true, detail }));
+
+  function busy(on) { // the buyer's own question, until its answer
+    if (!check || check.disabled === on) return;
+    if (on) checkFocused = document.activeElement === check;
+    check.disabled = on;
+    check.textContent = on ? check.dataset.busy : checkLabel;
+    if (!on && checkFocused && [check, document.body].includes(document.activeElement)) check.focus();
+  }
 
   function ask() {
     clearTimeout(pollTimer);
@@ -64,6 +77,7 @@
 
   function failed(xhr) {
     failures += 1;
+    busy(false);
     const header = xhr?.getResponseHeader("Retry-After");
     const until = Date.parse(header) - (Date.parse(xhr?.getResponseHeader("Date")) || Date.now());
     const pause = Math.min(900_000, (header > 0 ? header * 1000 : until) || 0);
@@ -76,6 +90,7 @@
 
   function succeeded(xhr) {
     failures = notBefore = 0;
+    busy(false);
     show(offline, false);
     if (history.state?.reloaded) history.replaceState(null, "");
     wait(xhr.getResponseHeader("X-Poll-After"));
@@ -85,6 +100,10 @@
     const root = region.querySelector("[data-status]");
     const before = status;
     status = root?.dataset.status;
+    const offers = root?.dataset.offers?.split(" ") ?? [];
+    for (const way of document.querySelectorAll("[data-poll-when]")) {
+      show(way, way.dataset.pollWhen.split(" ").some((name) => offers.includes(name)));
+    }
     guard(root?.hasAttribute("data-in-flight"));
     if (before && before !== status) announce("status", { status });
   }
@@ -154,8 +173,14 @@
   function move(redirect, xhr) {
     const to = Object.assign(document.createElement("a"), { href: redirect });
     if (to.origin !== location.origin || to.pathname === location.pathname) return failed(xhr);
-    if (isFragment(xhr)) {
-      region.innerHTML = xhr.response; // the outcome, to be read while its page loads
+    if (isFragment(xhr)) { // the outcome, to be read while its page loads
+      const { content } = Object.assign(document.createElement("template"),
+        { innerHTML: xhr.response });
+      for (const part of content.querySelectorAll("[hx-swap-oob]")) {
+        document.getElementById(part.id)?.replaceChildren(...part.childNodes);
+        part.remove();
+      }
+      region.replaceChildren(content);
       shown();
     }
     tell();
@@ -178,7 +203,9 @@
     event.preventDefault();
     if (timeIsUp) keepChecking();
     else if (since(last) >= 1000) ask(); // the buyer's own click need not wait for Retry-After
+    busy(inFlight);
   });
+  document.addEventListener("payment:check", wake); // pay.js did not hear of a press
   document.addEventListener("click", ({ target }) => {
     if (target.closest("[data-poll-keep]")) keepChecking();
     else if (target.closest("[data-leave]")) guard(false);

@@ -3,16 +3,27 @@
 import socket
 import sys
 import threading
-import time
-from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from html import escape
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from string import Template
 from types import TracebackType
 from typing import Self
+
+from tests.browser.line import Answer, Line, refused
+
+__all__ = [
+    "CODE",
+    "Answer",
+    "StatusServer",
+    "fragment",
+    "moved",
+    "news",
+    "refused",
+    "tag",
+    "unchanged",
+]
 
 STATIC = Path(__file__).parents[2] / "static"
 PAGE = Template((Path(__file__).parent / "page.html").read_text(encoding="utf-8"))
@@ -21,33 +32,20 @@ POLICY = (
     "base-uri 'none'; frame-ancestors 'none'"
 )
 CODE = "K7M2QD4X"
-PATIENCE_S = 5.0
 
 
-@dataclass(frozen=True)
-class Answer:
-    """One answer to a poll. It is sent once `until` is set; a cut answer is none at all."""
-
-    status: int
-    headers: Mapping[str, str | None] = field(default_factory=dict)
-    body: str = ""
-    until: threading.Event | None = None
-    is_cut: bool = False
-
-
-@dataclass(frozen=True)
-class Poll:
-    """One poll as it arrived: when (monotonic seconds), for what, and with which headers."""
-
-    at: float
-    target: str
-    headers: Mapping[str, str]
-
-
-def fragment(text: str = "Waiting", *, status: str = "OPEN", in_flight: bool = False) -> str:
+def fragment(
+    text: str = "Waiting", *, status: str = "OPEN", in_flight: bool = False, offers: str = ""
+) -> str:
     """Write a status fragment."""
-    mark = " data-in-flight" if in_flight else ""
+    mark = f' data-offers="{offers}"' + (" data-in-flight" if in_flight else "")
     return f'<div data-status="{status}"{mark}><p id="words">{escape(text)}</p></div>'
+
+
+def timeline(*lines: str) -> str:
+    """Write the list that comes with a fragment, for its place in the page around."""
+    items = "".join(f"<li>{escape(line)}</li>" for line in lines)
+    return f'<ol id="payment-timeline" hx-swap-oob="innerHTML">{items}</ol>'
 
 
 def tag(version: int) -> str:
@@ -74,25 +72,15 @@ def moved(to: str, body: str = "") -> Answer:
     return Answer(200, {"ETag": tag(9), "HX-Redirect": to, "X-Poll-After": "stop"}, body)
 
 
-def refused(status: int, retry_after: str | None = None, **headers: str) -> Answer:
-    """Refuse to answer."""
-    return Answer(status, {"Retry-After": retry_after, **headers}, "<p>Not now</p>")
-
-
-CUT = Answer(0, is_cut=True)
-
-
-class StatusServer:
+class StatusServer(Line):
     """Serves `/pay/<code>/…`, the real static files, and the queued answers to the polls.
 
-    When the queue is empty every poll gets `usual`. `attributes` are those of the polled region,
-    `first` is the fragment in the page, `timeout_ms` is htmx's; set them before a page is opened.
-    Answers wait at the gate while it is not set.
+    `attributes` are those of the polled region, `first` is the fragment in the page, `timeout_ms`
+    is htmx's; set them before a page is opened.
     """
 
     def __init__(self) -> None:
-        self.answers: deque[Answer] = deque()
-        self.usual = unchanged()
+        super().__init__(usual=unchanged())
         self.first = fragment()
         self.timeout_ms = 10_000
         self.attributes: dict[str, str] = {
@@ -101,11 +89,7 @@ class StatusServer:
             "data-poll-after": "3",
             "data-expired-url": f"/pay/{CODE}/expired",
         }
-        self.gate = threading.Event()
-        self.gate.set()
-        self.polls: list[Poll] = []
         self.pages: list[str] = []
-        self._arrived = threading.Condition()
         self._http = _Http(self)
         self._thread = threading.Thread(
             target=self._http.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
@@ -126,22 +110,9 @@ class StatusServer:
         self._thread.join()
         self._http.server_close()
 
-    def will_answer(self, *answers: Answer) -> None:
-        """Queue these answers for the next polls."""
-        self.answers.extend(answers)
-
-    def wait_for_polls(self, count: int) -> None:
-        """Wait until this many polls have arrived since the start, at most a few seconds."""
-        with self._arrived:
-            arrived = self._arrived.wait_for(lambda: len(self.polls) >= count, PATIENCE_S)
-        assert arrived, f"{len(self.polls)} polls arrived, not {count}"
-
-    def receive(self, target: str, headers: Mapping[str, str]) -> Answer:
-        """Record one poll and choose its answer."""
-        with self._arrived:
-            self.polls.append(Poll(time.monotonic(), target, headers))
-            self._arrived.notify_all()
-            return self.answers.popleft() if self.answers else self.usual
+    def address(self, name: str) -> str:
+        """Return where the page of this name is."""
+        return f"{self.url}/pay/{CODE}/{name}"
 
     def page(self, name: str) -> str:
         """Write the page of this name (`processing`, …): the markup contract and nothing else."""
@@ -186,11 +157,9 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._send(200, {"Content-Type": "text/plain"}, "A page that polls nothing")
 
-    def _answer(self, answer: Answer) -> None:
-        self.server.played.gate.wait(PATIENCE_S)
-        if answer.until:
-            answer.until.wait(PATIENCE_S)
-        if not answer.is_cut:
+    def _answer(self, answer: Answer | None) -> None:
+        self.server.played.hold(answer)
+        if answer is not None and not answer.is_cut:
             self._send(answer.status, {"Content-Type": "text/html", **answer.headers}, answer.body)
 
     def _send(self, status: int, headers: Mapping[str, str | None], body: str) -> None:

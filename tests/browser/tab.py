@@ -1,8 +1,9 @@
 """A browser tab whose clock moves only when the test says so, while its network stays real."""
 
-from playwright.sync_api import BrowserContext, Page
+from playwright.sync_api import BrowserContext, Locator, Page
 
-from tests.browser.status_server import CODE, StatusServer
+from tests.browser.line import Line
+from tests.browser.status_server import CODE
 
 # Times are milliseconds of the profile's clock.
 NOTES = """
@@ -29,30 +30,43 @@ heard.all = () => new Promise((done) => {
   note("htmx:afterRequest", look);
   look();
 });
-""".replace("CODE", CODE)
+"""
+# htmx marks the region itself while a request is under way; nobody sees or hears that.
+COUNT_CHANGES = """
+window.changes = [];
+new MutationObserver((records) => changes.push(...records
+  .filter(({target, attributeName}) => target.id !== "payment-status" || attributeName !== "class")
+  .map(({type, target}) => `${type} of ${target.nodeName}`)
+)).observe(document, {subtree: true, childList: true, characterData: true, attributes: true});
+"""
 
 
-def stop_time(context: BrowserContext) -> None:
+def stop_time(context: BrowserContext, code: str = CODE) -> None:
     """Make every page of this context start at time 0 and stay there until told."""
     context.clock.install(time=0)
     context.clock.pause_at(0)
-    context.add_init_script(NOTES)
+    context.add_init_script(NOTES.replace("CODE", code))
 
 
 class Tab:
-    """One tab that looks at a page of the scripted server."""
+    """One tab that looks at a page of a server, over the line that leads there."""
 
-    def __init__(self, page: Page, server: StatusServer) -> None:
+    def __init__(self, page: Page, server: Line) -> None:
         self.page = page
         self.server = server
 
     def open(self, name: str = "processing") -> None:
         """Open the page of this name; its scripts have run when this returns."""
-        self.page.goto(f"{self.server.url}/pay/{CODE}/{name}")
+        self.page.goto(self.server.address(name))
+
+    @property
+    def check_button(self) -> Locator:
+        """What the buyer presses who cannot wait."""
+        return self.page.locator("[data-poll-check] button")
 
     def check_now(self) -> None:
         """Press the button and wait for what comes of it."""
-        self.page.get_by_role("button", name="Check now").click()
+        self.check_button.click()
         self.settle()
 
     def let_pass(self, seconds: float) -> None:
@@ -101,6 +115,15 @@ class Tab:
     def words(self) -> str:
         """Return the text that the region shows."""
         return self.page.locator("#payment-status").inner_text()
+
+    def watch_changes(self) -> None:
+        """Note from now on whatever changes in the document."""
+        self.page.evaluate(COUNT_CHANGES)
+
+    def changes(self) -> list[str]:
+        """Return what has changed since then."""
+        noted: list[str] = self.page.evaluate("changes")
+        return noted
 
     def heard(self, what: str) -> object:
         """Return what the page noted: `statuses`, `timeouts`, `asks`, `answers` or `news`."""

@@ -17,9 +17,9 @@ pytestmark = pytest.mark.browser
 SUCCESS = f"/pay/{CODE}/success"
 
 
-def open_in_flight(tab: Tab) -> None:
+def open_in_flight(tab: Tab, server: StatusServer) -> None:
     """Open a page with an attempt in flight and touch it: untouched pages never ask back."""
-    tab.server.first = fragment(in_flight=True)
+    server.first = fragment(in_flight=True)
     tab.open()
     tab.page.locator("#email").click()
 
@@ -28,7 +28,7 @@ def test_the_result_replaces_the_page_without_a_dialog(
     tab: Tab, server: StatusServer, dialogs: list[str]
 ) -> None:
     server.will_answer(moved(SUCCESS))
-    open_in_flight(tab)
+    open_in_flight(tab, server)
     length = tab.page.evaluate("history.length")
     tab.let_pass(3)
     tab.page.wait_for_url(server.url + SUCCESS)
@@ -59,7 +59,7 @@ def test_the_other_tabs_are_told_of_the_result(
     tab.open()
     other_tab.open("pay")
     tab.let_pass(2)
-    tab.page.get_by_role("button", name="Check now").click()
+    tab.page.get_by_role("button", name="Refresh Status").click()
     for each in (tab, other_tab):
         each.page.wait_for_url(server.url + SUCCESS)
 
@@ -94,7 +94,7 @@ def test_the_buyer_is_asked_back_only_while_a_payment_is_in_flight(
     tab: Tab, server: StatusServer, dialogs: list[str]
 ) -> None:
     server.will_answer(news(2, fragment("Declined")), news(3, fragment(in_flight=True)))
-    open_in_flight(tab)
+    open_in_flight(tab, server)
     tab.asks_after(3)
     leave(tab, "#away")
     assert dialogs == []
@@ -104,8 +104,10 @@ def test_the_buyer_is_asked_back_only_while_a_payment_is_in_flight(
     assert dialogs == ["beforeunload"]
 
 
-def test_our_own_ways_on_are_never_questioned(tab: Tab, dialogs: list[str]) -> None:
-    open_in_flight(tab)
+def test_our_own_ways_on_are_never_questioned(
+    tab: Tab, server: StatusServer, dialogs: list[str]
+) -> None:
+    open_in_flight(tab, server)
     for way in ("#ours button", "#bank"):
         leave(tab, way)
     assert dialogs == []
@@ -115,7 +117,7 @@ def test_our_own_ways_on_are_never_questioned(tab: Tab, dialogs: list[str]) -> N
 def test_a_link_that_is_gone_reloads_the_page_without_a_dialog(
     tab: Tab, server: StatusServer, dialogs: list[str]
 ) -> None:
-    open_in_flight(tab)
+    open_in_flight(tab, server)
     for status in (401, 403, 404, 410):
         server.will_answer(refused(status), unchanged())
         with tab.page.expect_event("load"):

@@ -6,7 +6,8 @@ from email.utils import format_datetime
 import pytest
 from playwright.sync_api import Page
 
-from tests.browser.status_server import CODE, CUT, StatusServer, refused, unchanged
+from tests.browser.line import CUT
+from tests.browser.status_server import CODE, StatusServer, refused, unchanged
 from tests.browser.tab import Tab
 from webapp.core import clock
 

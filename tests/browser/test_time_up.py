@@ -57,7 +57,7 @@ def test_keep_checking_goes_on_where_the_buyer_was_any_number_of_times(tab: Tab)
         expect(tab.page.get_by_role("alert")).to_be_visible()
 
 
-def test_check_now_keeps_checking_too(tab: Tab) -> None:
+def test_refresh_status_keeps_checking_too(tab: Tab) -> None:
     open_until_time_is_up(tab)
     tab.check_now()
     assert tab.asked == 4

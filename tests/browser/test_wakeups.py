@@ -1,9 +1,10 @@
 """What makes a page ask before its time: the buyer, other tabs, the network, coming back."""
 
 import threading
+from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.browser.status_server import (
     CODE,
@@ -26,23 +27,31 @@ def slow(server: StatusServer) -> None:
     server.usual = unchanged(pace="60")
 
 
+def on_the_spot(page: Page, name: str) -> Callable[[], None]:
+    """Return a click where this button is now, whether it can be pressed or not."""
+    box = page.get_by_role("button", name=name).bounding_box()
+    assert box is not None
+    at = (box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    return lambda: page.mouse.click(*at)
+
+
 @pytest.mark.usefixtures("slow")
-def test_eight_clicks_on_check_now_ask_once(tab: Tab, server: StatusServer) -> None:
+def test_eight_clicks_on_refresh_status_ask_once(tab: Tab, server: StatusServer) -> None:
     answer = threading.Event()
     server.will_answer(unchanged(until=answer))
     tab.open()
     tab.let_pass(2)
-    button = tab.page.get_by_role("button", name="Check now")
+    click = on_the_spot(tab.page, "Refresh Status")
     for _ in range(4):
-        button.click()
+        click()
     server.wait_for_polls(1)
     tab.let_pass(2)
-    button.click()
+    click()
     tab.let_pass(0.5)
     answer.set()
     tab.settle()
     for _ in range(3):
-        button.click()
+        click()
     assert tab.asked == 1
     tab.let_pass(1)
     tab.check_now()
@@ -50,13 +59,53 @@ def test_eight_clicks_on_check_now_ask_once(tab: Tab, server: StatusServer) -> N
     assert len(server.pages) == 1
 
 
-def test_check_now_reloads_the_page_where_there_is_no_script(
+@pytest.mark.usefixtures("slow")
+def test_refresh_status_says_that_it_is_at_it_and_keeps_the_focus(
+    tab: Tab, server: StatusServer
+) -> None:
+    answer = threading.Event()
+    server.will_answer(unchanged(until=answer))
+    tab.open()
+    tab.let_pass(2)
+    tab.page.get_by_role("button", name="Refresh Status").press("Enter")
+    busy = tab.page.get_by_role("button", name="Refreshing...")
+    expect(busy).to_be_disabled()
+    server.wait_for_polls(1)
+    answer.set()
+    tab.settle()
+    expect(tab.page.get_by_role("button", name="Refresh Status")).to_be_enabled()
+    expect(tab.page.get_by_role("button", name="Refresh Status")).to_be_focused()
+    # What the page asks by itself says nothing of it.
+    tab.let_pass(60)
+    expect(tab.page.get_by_role("button", name="Refresh Status")).to_be_enabled()
+
+
+@pytest.mark.usefixtures("slow", "rough")
+def test_refresh_status_can_be_pressed_again_after_a_failure(
+    tab: Tab, server: StatusServer
+) -> None:
+    server.will_answer(refused(500))
+    tab.open()
+    tab.let_pass(2)
+    tab.check_now()
+    expect(tab.page.get_by_role("button", name="Refresh Status")).to_be_enabled()
+
+
+@pytest.mark.usefixtures("slow")
+def test_a_press_that_was_not_heard_of_is_asked_about_at_once(tab: Tab) -> None:
+    tab.open()
+    tab.let_pass(2)
+    tab.page.evaluate("document.dispatchEvent(new Event('payment:check'))")
+    tab.wait_for_ask(1)
+
+
+def test_refresh_status_reloads_the_page_where_there_is_no_script(
     browser: Browser, server: StatusServer
 ) -> None:
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto(f"{server.url}/pay/{CODE}/processing?checkout_id=7")
-    page.get_by_role("button", name="Check now").click()
+    page.get_by_role("button", name="Refresh Status").click()
     page.wait_for_url(f"{server.url}/pay/{CODE}/processing?")
     context.close()
     assert len(server.pages) == 2
@@ -105,7 +154,7 @@ def test_news_is_not_lost_on_a_tab_whose_question_is_under_way(
     tab.open()
     other_tab.open("pay")
     tab.let_pass(2)
-    other_tab.page.get_by_role("button", name="Check now").click()
+    other_tab.page.get_by_role("button", name="Refresh Status").click()
     server.wait_for_polls(1)
     tab.check_now()
     other_tab.wait_for_news()

@@ -20,6 +20,11 @@ class SilentBank:
         """Where it takes calls."""
         return f"http://127.0.0.1:{self._server.getsockname()[1]}"
 
+    @property
+    def called(self) -> int:
+        """How often it was called."""
+        return len(self._calls)
+
     def wait_for_a_call(self) -> None:
         """Wait until somebody is on the line."""
         eventually(lambda: self._calls, within_s=30)

@@ -121,7 +121,7 @@ def test_never_made_needs_a_minute_and_two_reads(make: Factories) -> None:
     miss(attempt)
     miss(attempt)
     assert fresh(attempt).state is AttemptState.CREATED
-    age(make, attempt, 59)
+    age(make, attempt, 45)
     miss(attempt)
     assert fresh(attempt).state is AttemptState.CREATED
     age(make, attempt, 61)

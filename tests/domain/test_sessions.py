@@ -4,9 +4,11 @@ import pytest
 
 from tests.factories import Factories, everything, fresh, observed, paid
 from webapp.core import clock, references
-from webapp.core.states import AttemptState, SessionState
-from webapp.domain.payments import sessions, settlement
+from webapp.core.errors import RetriesExhaustedError
+from webapp.core.states import AttemptState, LinkState, SessionState
+from webapp.domain.payments import sessions, settlement, trails
 from webapp.domain.transaction import TransactionError, lock, transaction
+from webapp.extensions import settings
 from webapp.models import PaymentAttempt, PaymentLink, PaymentSession
 from webapp.providers.base import ProviderState
 
@@ -111,23 +113,96 @@ def test_a_sitting_past_its_time_is_over_before_the_sweep_says_so(make: Factorie
     assert fresh(session).state is SessionState.INITIATED
 
 
-def test_three_attempts_are_one_sitting_and_the_fourth_begins_another(make: Factories) -> None:
+def use_up(make: Factories, link: PaymentLink, token: str) -> None:
+    for _ in range(settings.session_max_attempts):
+        decline(make.pending(link, token=token))
+
+
+def test_three_attempts_are_one_sitting_and_the_third_ends_it(make: Factories) -> None:
     link = make.link()
     session, token = sit(link, None)
-    for count in (1, 2, 3):
+    after = [SessionState.INTERRUPTED, SessionState.INTERRUPTED, SessionState.FAILED_MAX_RETRIES]
+    for number, state in enumerate(after, start=1):
         attempt = make.pending(link, token=token)
-        assert attempt.session_id == session.id
+        assert (attempt.session_id, attempt.number) == (session.id, number)
         decline(attempt)
-        assert (fresh(session).attempt_count, session.state) == (count, SessionState.INTERRUPTED)
-    fourth = make.pending(link, token=token)
-    assert fourth.session_id != session.id
-    assert fourth.session.attempt_count == 1
-    assert [attempt.state for attempt in everything(PaymentAttempt)] == [
-        AttemptState.FAILED,
-        AttemptState.FAILED,
-        AttemptState.FAILED,
-        AttemptState.PENDING,
-    ]
+        assert (fresh(session).attempt_count, session.state) == (number, state)
+    names = [event.name for event in trails.of_link(link)]
+    assert names.count("payment_interrupted") == 3
+    assert names.count("retries_exhausted") == 1
+
+
+def test_who_has_used_all_attempts_waits_until_the_sitting_is_over(make: Factories) -> None:
+    link = make.link()
+    session, token = sit(link, None)
+    use_up(make, link, token)
+    with pytest.raises(RetriesExhaustedError) as refusal:
+        sit(link, token)
+    assert 890 < refusal.value.wait_s <= 900
+    make.change(session, expires_at=clock.now())
+    again, new_token = sit(link, token)
+    assert (again.id != session.id, new_token != token) == (True, True)
+    assert make.pending(link, token=new_token).number == 1
+
+
+def test_another_browser_may_go_on_where_one_has_used_all_attempts(make: Factories) -> None:
+    link = make.link()
+    use_up(make, link, sessions.new_token(link.code))
+    assert make.pending(link).session.attempt_count == 1
+
+
+def test_a_third_attempt_that_was_slow_ends_the_sitting_only_when_it_ends(
+    make: Factories,
+) -> None:
+    link = make.link()
+    _, token = sit(link, None)
+    for _ in range(2):
+        decline(make.pending(link, token=token))
+    third = make.pending(link, token=token)
+    said = observed(third, ProviderState.ATTEMPT_FAILED)
+    settlement.apply(third.reference, said, actor="test")
+    session = fresh(third.session)
+    assert (session.state, session.interruption) == (SessionState.INTERRUPTED, "declined")
+    settlement.apply(third.reference, observed(third, ProviderState.CLOSED), actor="test")
+    assert fresh(session).state is SessionState.FAILED_MAX_RETRIES
+    settlement.apply(third.reference, paid(third), actor="test")
+    assert fresh(session).state is SessionState.COMPLETED
+
+
+def test_a_declined_card_interrupts_the_sitting_and_may_still_pay(make: Factories) -> None:
+    attempt = make.pending()
+    said = observed(attempt, ProviderState.ATTEMPT_FAILED, reason="no money")
+    for _ in range(2):
+        settlement.apply(attempt.reference, said, actor="test")
+    session = fresh(attempt.session)
+    assert (session.state, session.interruption) == (SessionState.INTERRUPTED, "declined")
+    assert (fresh(attempt).state, attempt.link.may_hold_money) == (AttemptState.PENDING, True)
+    names = [event.name for event in trails.of_link(attempt.link)]
+    assert (names.count("payment_declined"), names.count("payment_interrupted")) == (1, 1)
+    settlement.apply(attempt.reference, paid(attempt), actor="test")
+    assert fresh(session).state is SessionState.COMPLETED
+    assert fresh(attempt.link).state is LinkState.PAID
+
+
+def test_a_sitting_that_is_over_completes_when_the_money_comes(make: Factories) -> None:
+    attempt = make.pending()
+    make.change(attempt.session, expires_at=clock.now())
+    assert sessions.expire_due() == 1
+    assert fresh(attempt.session).state is SessionState.EXPIRED
+    settlement.apply(attempt.reference, paid(attempt), actor="test")
+    assert fresh(attempt.session).state is SessionState.COMPLETED
+    assert fresh(attempt.link).state is LinkState.PAID
+    named = {event.subject: event.name for event in trails.of_link(attempt.link)}
+    assert named[attempt.session.reference] == "paid_late"
+
+
+def test_a_sittings_reference_is_known_before_it_begins(make: Factories) -> None:
+    link = make.link()
+    token = sessions.new_token(link.code)
+    promised = sessions.reference_of(token)
+    session, _ = sit(link, token)
+    assert session.reference == promised
+    assert token not in promised
 
 
 def test_an_interrupted_sitting_says_why_and_goes_on(make: Factories) -> None:

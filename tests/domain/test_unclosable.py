@@ -155,8 +155,9 @@ def test_an_authorisation_in_progress_holds_a_link_up_for_so_many_tries(
 
 
 def test_a_checkout_whose_address_was_lost_makes_way_for_another(
-    paystack: FakePaystack, at_paystack: AtFake
+    paystack: FakePaystack, at_paystack: AtFake, configure: Configure
 ) -> None:
+    configure(start_tries=1)  # nothing takes its place by itself
     paystack.misbehave("initialize", "cut")
     lost = at_paystack.start()
     assert (lost.state, lost.checkout_url) == (AttemptState.CREATED, None)

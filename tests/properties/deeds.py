@@ -12,10 +12,11 @@ Deed = tuple[str, dict[str, Any]]
 MINUTES: Final = strategies.sampled_from([45, 90])
 
 _WHICH: Final = strategies.sampled_from([0, 0, 0, 1, 1, 2, 3])
+_TAB: Final = strategies.sampled_from([0, 0, 1])
 # Nobody dies, mostly; a sweep passes some ten points.
 _DEATH: Final = strategies.sampled_from([None] * 12 + list(range(12)))
 _SWEEP: Final = strategies.sampled_from(
-    ["verification"] * 3 + ["expiry"] * 2 + ["refunds"] * 2 + ["reversals", "sessions"]
+    ["verification"] * 3 + ["expiry"] * 2 + ["refunds"] * 2 + ["reversals", "sessions", "starts"]
 )
 _PROBLEM: Final = strategies.sampled_from(
     [(call, way) for call, ways in WAYS.items() for way in ways]
@@ -32,9 +33,9 @@ _OFTEN: Final[dict[SearchStrategy[Deed], int]] = {
         which=_WHICH,
         act=strategies.sampled_from(["pays"] * 6 + ["pays less", "pays more"]),
     ): 6,
-    _deed(
-        "a buyer presses pay", which=_WHICH, tab=strategies.sampled_from([0, 0, 1]), death=_DEATH
-    ): 8,
+    _deed("a buyer presses pay", which=_WHICH, tab=_TAB, death=_DEATH): 8,
+    _deed("a buyer tries again", which=_WHICH, tab=_TAB, death=_DEATH): 4,
+    _deed("a buyer gives up", which=_WHICH, tab=_TAB, death=_DEATH): 2,
     _deed("a buyer waits long for the answer", which=_WHICH): 3,
     _deed(
         "a buyer at the banks page",

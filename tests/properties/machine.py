@@ -22,6 +22,7 @@ from webapp.core.errors import (
     NoRoomError,
     NotRefundableError,
     PaymentInFlightError,
+    RetriesExhaustedError,
 )
 from webapp.core.money import Money
 from webapp.core.states import LinkState
@@ -37,6 +38,8 @@ from webapp.domain.payments import (
     reversal_rounds,
     reviews,
     sessions,
+    sittings,
+    starts,
     verification,
 )
 from webapp.domain.payments.checkouts import Started
@@ -50,11 +53,18 @@ SWEEPS: Final[dict[str, Callable[[], object]]] = {
     "verification": lambda: verification.run_due(Budget.of(seconds=60)),
     "expiry": lambda: expiry.run_due(Budget.of(seconds=60)),
     "sessions": sessions.expire_due,
+    "starts": starts.time_out,
     "refunds": lambda: refund_rounds.run_due(Budget.of(seconds=60)),
     "reversals": lambda: reversal_rounds.run_due(Budget.of(seconds=60)),
 }
 # What people are told when they come at the wrong moment.
-_NO: Final = (LinkNotPayableError, NoRoomError, NotRefundableError, PaymentInFlightError)
+_NO: Final = (
+    LinkNotPayableError,
+    NoRoomError,
+    NotRefundableError,
+    PaymentInFlightError,
+    RetriesExhaustedError,
+)
 _AUDITED_EVERY: Final = 20
 # What is drawn so high chooses from all, also from what makes little sense.
 _SELDOM: Final = 2
@@ -135,6 +145,16 @@ class History(RuleBasedStateMachine):
         code = self._open_link(which)
         with self.world.fates.one_dies(death), suppress(*_NO):
             self._press_pay(code, tab)
+
+    def a_buyer_tries_again(self, which: int, tab: int, death: int | None) -> None:
+        code = self._link(which)["code"]
+        with self.world.fates.one_dies(death), suppress(*_NO):
+            starts.again(code, self.tabs.get((code, tab)))
+
+    def a_buyer_gives_up(self, which: int, tab: int, death: int | None) -> None:
+        code = self._link(which)["code"]
+        with self.world.fates.one_dies(death):
+            sittings.leave(code, self.tabs.get((code, tab)))
 
     def a_buyer_waits_long_for_the_answer(self, which: int) -> None:
         code = self._open_link(which)

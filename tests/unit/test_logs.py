@@ -42,6 +42,7 @@ SAID: dict[str, Callable[[], object]] = {
     "a secret by its name": lambda: ours.info("signed_in", session_token="hunter2"),
     "a secret inside": lambda: ours.info("called", headers={"Authorization": "hunter2"}),
     "a provider's key": lambda: ours.info("refused the key sbk_hunter2 of a shop"),
+    "a merchant's key": lambda: ours.info("GET /x?key=tgk_hunter2abc_hunter2"),
     "a bearer": lambda: theirs.error("Authorization was Bearer hunter2"),
     "a password in an address": lambda: ours.info("away", url="smtp://user:hunter2@mail.example"),
     "a row": lambda: ours.error("DETAIL: Failing row contains (7, Ada, hunter2)."),

@@ -16,7 +16,10 @@ MANY = 2000
         (references.link_code, r"[2-9A-HJKMNP-TW-Z]{8}"),
         (references.order_reference, r"ORD-[2-9A-HJKMNP-TW-Z]{10}"),
         (references.attempt_reference, r"att-[2-9a-hjkmnp-tw-z]{26}"),
-        (references.session_reference, r"ses-[2-9a-hjkmnp-tw-z]{20}"),
+        (
+            lambda: references.session_reference(references.token()),
+            r"ses-[2-9a-hjkmnp-tw-z]{20}",
+        ),
         (references.event_reference, r"EVT-[2-9A-HJKMNP-TW-Z]{8}"),
         (references.message_reference, r"msg-[2-9a-hjkmnp-tw-z]{26}"),
         (references.token, r"[A-Za-z0-9_-]{43}"),
@@ -26,6 +29,14 @@ def test_each_name_has_its_shape_and_comes_only_once(make: Callable[[], str], sh
     made = [make() for _ in range(MANY)]
     assert [name for name in made if not re.fullmatch(shape, name)] == []
     assert len(set(made)) == MANY
+
+
+def test_a_token_has_one_session_number_and_nothing_of_it_is_seen_there() -> None:
+    token = references.token()
+    number = references.session_reference(token)
+    assert number == references.session_reference(token)
+    assert number != references.session_reference(f"{token}.")
+    assert token[:8].lower() not in number
 
 
 def test_no_two_letters_of_the_alphabet_look_alike() -> None:

@@ -235,7 +235,7 @@ def test_a_declined_payment_leads_back_to_the_button(make: Factories, pages: Pag
     said = observed(attempt, ProviderState.FAILED, reason="declined")
     settlement.apply(attempt.reference, said, actor="test")
     answer = pages.get(f"/pay/{attempt.link.code}")
-    assert "The last payment did not go through" in words(answer)
+    assert "Payment declined (attempt 1/3). Would you like to retry?" in words(answer)
     assert soup(answer).select_one("button.primary") is not None
 
 

@@ -55,7 +55,7 @@ def connect(desk: Pages, **fields: str) -> int:
 
 def test_the_page_is_reached_from_every_page_of_the_desk(desk: Pages) -> None:
     links = soup(desk.get("/desk/links")).select("nav.main a")
-    assert [link["href"] for link in links] == ["/desk/links", "/desk/account"]
+    assert [link["href"] for link in links] == ["/desk/links", "/desk/account", "/desk/keys"]
     here = soup(desk.get("/desk/account")).select("nav.main a[aria-current]")
     assert [link["href"] for link in here] == ["/desk/account"]
 

@@ -125,7 +125,7 @@ def test_no_form_without_its_token_changes_anything(
     owner = desk_of(rows, make)
     before = snapshot()
     posts = routes(rows, "POST")
-    assert len(posts) == 20
+    assert len(posts) == 23
     for rule in posts:
         path = rule.replace("<reference>", link.reference)
         answer = owner.client.post(path, data={**fields, **token})

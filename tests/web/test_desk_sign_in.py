@@ -41,9 +41,17 @@ READ = [
     "/desk/account/1/disconnect",
     "/desk/account/sumup/callback",
     "/desk/account/sumup/choose",
+    "/desk/keys",
+    "/desk/keys/abcdefghjk/revoke",
+    "/desk/sites",
 ]
 
-_NAMES = {"<reference>": "ORD-1", "<account>": "1", "<provider>": "sumup"}
+_NAMES = {
+    "<reference>": "ORD-1",
+    "<account>": "1",
+    "<provider>": "sumup",
+    "<prefix>": "abcdefghjk",
+}
 
 
 def _named(rule: str) -> str:

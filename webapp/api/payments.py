@@ -2,7 +2,6 @@
 
 from flask import Blueprint, jsonify, request
 from flask.typing import ResponseReturnValue
-from flask_login import current_user
 
 from webapp.api import access
 from webapp.core import clock
@@ -25,11 +24,11 @@ def verify() -> ResponseReturnValue:
     Asking settles what the provider says, and nothing else: it can be asked as often as the limit
     allows.
     """
-    merchant = access.merchant()
+    caller = access.caller()
     reference = request.args.get("reference", "").strip()
     if not 0 < len(reference) <= _LONGEST_NAME or not reference.isprintable():
         raise InvalidInputError("reference", "is needed: an order's, an attempt's, a provider's")
-    answer = asking.now(merchant, reference, actor=f"user:{current_user.user.id}")
+    answer = asking.now(caller.merchant, reference, actor=caller.actor)
     body = jsonify({"data": _written(answer)})
     body.headers["Cache-Control"] = "no-store"
     return body, 202 if answer.is_pending else 200

@@ -1,5 +1,7 @@
 """The one error form of the API: a problem document as RFC 9457 has it."""
 
+from http import HTTPStatus
+
 from flask import Response, json
 
 from webapp.refusals import Refusal
@@ -21,6 +23,8 @@ def document(refusal: Refusal) -> Response:
         json.dumps(content), status=refusal.status, mimetype="application/problem+json"
     )
     answer.headers["Cache-Control"] = "no-store"
+    if refusal.status is HTTPStatus.UNAUTHORIZED:
+        answer.headers["WWW-Authenticate"] = "Bearer"
     if refusal.retry_after_s is not None:
         answer.headers["Retry-After"] = str(refusal.retry_after_s)
     return answer

@@ -8,6 +8,7 @@ from webapp.cli import (
     alerts,
     attention,
     desk,
+    keys,
     links,
     mail,
     payments,
@@ -33,5 +34,6 @@ def register(app: Flask) -> None:
         desk.seed,
         users.user_group,
         accounts.group,
+        keys.group,
     ):
         app.cli.add_command(command)

@@ -90,6 +90,27 @@ class PaymentInFlightError(TillgateError):
     code = "payment_in_flight"
 
 
+class SessionOverError(TillgateError):
+    """The buyer's sitting is over: its time has passed, and it was not paid."""
+
+    code = "session_over"
+    status = HTTPStatus.GONE
+
+    def __init__(self) -> None:
+        super().__init__("Session not found")
+
+
+class RetriesExhaustedError(TillgateError):
+    """All attempts of the sitting are used. `wait_s`: in how many seconds another may begin."""
+
+    code = "retries_exhausted"
+    wait_s: int
+
+    def __init__(self, wait_s: int) -> None:
+        self.wait_s = wait_s
+        super().__init__("Maximum retry attempts exceeded.")
+
+
 class FormUsedError(TillgateError):
     """A form that has made a link before came again with other content. `made`: that link."""
 

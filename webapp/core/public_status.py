@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from webapp.core.states import LinkState
+from webapp.core.states import LinkState, SessionState
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,11 @@ LINK_STATUS: Final[Mapping[LinkState, PublicStatus]] = MappingProxyType(
         LinkState.CANCELED: PublicStatus("CANCELED", "Canceled"),
         LinkState.REFUNDED: PublicStatus("REFUNDED", "Refunded"),
     }
+)
+
+# As inside, but for one word: programs asked for "CANCELLED".
+SESSION_STATUS: Final[Mapping[SessionState, str]] = MappingProxyType(
+    {state: state.value for state in SessionState} | {SessionState.CANCELED: "CANCELLED"}
 )
 
 

@@ -1,5 +1,6 @@
 """Makes the names that leave the house, each unguessable and of one alphabet."""
 
+import hashlib
 import re
 import secrets
 
@@ -39,9 +40,17 @@ def attempt_reference() -> str:
     return f"att-{_random(26).lower()}"
 
 
-def session_reference() -> str:
-    """Return a buyer's session number. It is shown for support and opens nothing by itself."""
-    return f"ses-{_random(20).lower()}"
+def session_reference(token: str) -> str:
+    """Return the session number that belongs to a buyer's token, and tells nothing of it.
+
+    It is shown for support and opens nothing by itself.
+    """
+    number = int.from_bytes(hashlib.sha256(f"session:{token}".encode()).digest())
+    letters = []
+    for _ in range(20):
+        number, place = divmod(number, len(ALPHABET))
+        letters.append(ALPHABET[place])
+    return f"ses-{''.join(letters).lower()}"
 
 
 def event_reference() -> str:
@@ -52,6 +61,11 @@ def event_reference() -> str:
 def message_reference() -> str:
     """Return an email's own name, which is also the left half of its Message-ID."""
     return f"msg-{_random(26).lower()}"
+
+
+def api_key_prefix() -> str:
+    """Return the part of a key for programs that names it and is no secret."""
+    return _random(10).lower()
 
 
 def refund_reference() -> str:

@@ -6,7 +6,6 @@ from typing import Any
 from sqlalchemy import CheckConstraint, ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from webapp.core import references
 from webapp.core.states import SESSION_OPEN, SessionState
 from webapp.extensions import Base
 from webapp.models.columns import made_at, state_column
@@ -32,7 +31,8 @@ class PaymentSession(Base):
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    reference: Mapped[str] = mapped_column(unique=True, default=references.session_reference)
+    # Derived from the token in the buyer's cookie: the page shows it before this row is there.
+    reference: Mapped[str] = mapped_column(unique=True)
     link_id: Mapped[int] = mapped_column(ForeignKey("payment_link.id"), index=True)
     # SHA-256 of the token in the buyer's cookie: whoever reads this table cannot use it.
     token_hash: Mapped[str]

@@ -74,7 +74,12 @@ class Found:
 
 @dataclass(frozen=True)
 class Missing:
-    """The provider answered that it has no such checkout."""
+    """The provider answered that it has no such checkout.
+
+    `refusal` is set when it was then asked for it once more, and refused.
+    """
+
+    refusal: str | None = None
 
 
 @dataclass(frozen=True)

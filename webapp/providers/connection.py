@@ -65,15 +65,20 @@ class Connection:
             return replace(read, is_silent=True)  # whoever crashes says as little
         return read
 
-    def recover(self, checkout: CheckoutRequest, *, timeout_s: float) -> Read:
+    def recover(
+        self, checkout: CheckoutRequest, *, timeout_s: float, may_ask: bool = False
+    ) -> Read:
         """Ask what became of a checkout whose making was not answered, and where it is paid.
 
         Where the provider finds nothing by our reference, the identical request is sent again: its
-        idempotency gives the same checkout, or makes the one that never was.
+        idempotency gives the same checkout, or makes the one that never was. Elsewhere that is done
+        only where `may_ask` allows it, and only after a read has found nothing.
         """
-        handle = Handle(checkout.reference, None)
-        if self.adapter.CAPABILITIES.recovery is not Recovery.SAME_REQUEST:
-            return self.read(handle, timeout_s=timeout_s)
+        is_by_key = self.adapter.CAPABILITIES.recovery is Recovery.SAME_REQUEST
+        if not is_by_key:
+            read = self.read(Handle(checkout.reference, None), timeout_s=timeout_s)
+            if not (may_ask and isinstance(read, Missing)):
+                return read
         match self.create(checkout, timeout_s=timeout_s):
             case Created(checkout_id, url):
                 read = self.read(Handle(checkout.reference, checkout_id), timeout_s=timeout_s)
@@ -82,8 +87,9 @@ class Connection:
                 return read
             case Refused(reason, is_unauthorised=True):
                 return Unreadable(reason, is_unauthorised=True)
-            case Refused():
-                return Missing()
+            case Refused(reason):
+                # What a key repeats may be an old error: see `creations.note_unmade`.
+                return Missing() if is_by_key else Missing(reason)
             case Unanswered(reason, is_silent=is_silent):
                 return Unreadable(reason, is_silent=is_silent)
 

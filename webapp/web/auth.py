@@ -13,11 +13,11 @@ from werkzeug.exceptions import Unauthorized
 from werkzeug.wrappers import Response
 from wtforms import EmailField, PasswordField
 
+from webapp import client
 from webapp.core.errors import TooManyTriesError
 from webapp.domain.desk import sign_in_tries, users
 from webapp.extensions import login_manager
 from webapp.models import Merchant, User
-from webapp.web import client
 
 blueprint = Blueprint("auth", __name__)
 

@@ -1,30 +1,32 @@
 """The buyer's pages: one address for each thing there is to say, and the button that pays."""
 
-from flask import Blueprint, redirect, render_template, request
+from flask import Blueprint, jsonify, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 from werkzeug.wrappers import Response
 
+from webapp import client, sitting_cookie
 from webapp.core.errors import (
     AccountNotConnectedError,
     InvalidInputError,
     LinkNotPayableError,
     PaymentInFlightError,
+    RetriesExhaustedError,
 )
 from webapp.core.states import LinkState
-from webapp.domain.payments import attempts, checkouts, links, sessions
+from webapp.domain.payments import attempts, checkouts, links, sessions, timelines
 from webapp.domain.payments import status as statuses
 from webapp.domain.payments.status import LinkStatus
 from webapp.domain.tickets import buyer_tokens, tickets
 from webapp.extensions import settings
-from webapp.web import client, pace
+from webapp.web import leaving, pace
 from webapp.web.codes import clean_code
 from webapp.web.pages import PageName, path, right_page
 from webapp.web.panels import StatusPanel
+from webapp.web.sitting_panels import SittingPanel
 from webapp.web.status import deliveries, etag
+from webapp.web.steps import TimelinePanel
 
 blueprint = Blueprint("checkout", __name__)
-
-_COOKIE = "sitting"
 
 
 @blueprint.get("/pay/<code>")
@@ -39,7 +41,7 @@ def show_page(code: str, page: str) -> ResponseReturnValue:
     if page == PageName.PROCESSING and "returned" in request.args and request.method == "GET":
         link_id = statuses.get(clean_code(code)).link_id
         # A preview of the address, or a stranger with the code, has not been at the bank.
-        if sessions.is_paying(link_id, request.cookies.get(_COOKIE)):
+        if sessions.is_paying(link_id, sitting_cookie.token()):
             attempts.note_return(link_id)
     return _show(code, PageName(page))
 
@@ -48,22 +50,28 @@ def show_page(code: str, page: str) -> ResponseReturnValue:
 def pay(code: str) -> ResponseReturnValue:
     """Begin a payment and send the buyer to the provider, or to the page that waits for it."""
     code = clean_code(code)
-    waiting = redirect(path(code, PageName.PROCESSING), 303)
+    waiting = path(code, PageName.PROCESSING)
     try:
         started = checkouts.start(
             code,
-            token=request.cookies.get(_COOKIE),
+            token=sitting_cookie.token(),
             buyer_email=request.form.get("email"),
             client=client.address(),
         )
     except PaymentInFlightError:
-        return waiting
-    except (LinkNotPayableError, AccountNotConnectedError, InvalidInputError) as refusal:
+        return _sent_to(waiting)
+    except (
+        LinkNotPayableError,
+        AccountNotConnectedError,
+        InvalidInputError,
+        RetriesExhaustedError,
+    ) as refusal:
+        if _is_asked_by_script():
+            raise
         return _show(code, PageName.PAY, refusal=refusal)
-    answer = redirect(started.url, 303) if started.url else waiting
-    if started.was_refused:
-        answer = redirect(path(code, PageName.PAY), 303)
-    _remember(answer, code, started.session_token)
+    to = path(code, PageName.PAY) if started.was_refused else started.url or waiting
+    answer = _sent_to(to)
+    sitting_cookie.keep_at_link(answer, code, started.session_token)
     return answer
 
 
@@ -71,12 +79,25 @@ def pay(code: str) -> ResponseReturnValue:
 def continue_payment(code: str) -> ResponseReturnValue:
     """Send the buyer back to the provider's page, if the payment was started in this browser."""
     status = statuses.get(clean_code(code))
-    url = statuses.checkout_url(status.link_id)
+    url = statuses.checkout_url(status.link_id) if status.can_go_on else None
     if url is None:
         return redirect(path(status.code, PageName.PROCESSING), 303)
-    if not sessions.is_paying(status.link_id, request.cookies.get(_COOKIE)):
-        return render_template("checkout/elsewhere.html", code=status.code), 409
+    if not sessions.is_paying(status.link_id, sitting_cookie.token()):
+        return leaving.elsewhere(status)
     return redirect(url, 303)
+
+
+def _is_asked_by_script() -> bool:
+    """Say whether it was static/js/pay.js that pressed: it reads JSON and goes there itself."""
+    return request.accept_mimetypes.best == "application/json"
+
+
+def _sent_to(to: str) -> Response:
+    if not _is_asked_by_script():
+        return redirect(to, 303)
+    answer = jsonify(location=to)
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
 
 
 def _show(code: str, asked: PageName, *, refusal: Exception | None = None) -> ResponseReturnValue:
@@ -87,19 +108,24 @@ def _show(code: str, asked: PageName, *, refusal: Exception | None = None) -> Re
     link = links.by_code(status.code)
     promised = deliveries(status)
     after = pace.poll_after(status, promised, settings)
-    deadline = pace.deadline_s(status, settings)
-    token = request.cookies.get(_COOKIE)
+    token = sitting_cookie.token()
+    is_new = page is PageName.PAY and not sessions.is_token(status.code, token)
+    if is_new:
+        token = sessions.new_token(status.code)
     is_buyers = link.state is LinkState.PAID and sessions.has_paid(link.id, token)
     html = render_template(
         f"checkout/{page}.html",
         link=link,
         status=status,
         panel=StatusPanel.of(status, promised, page),
+        sitting=SittingPanel.of(status, page, token),
+        timeline=TimelinePanel.of(timelines.of_link(link.id)),
         page=page.value,
         etag=f'"{etag(status, page)}"',
         poll_after="stop" if after is None else f"{after:g}",
-        deadline_s=int(deadline),
+        deadline_s=int(pace.deadline_s(status, settings)),
         limit_s=int(settings.poll_limit_s),
+        pay_timeout_s=int(settings.start_timeout_s),
         refreshes=_refreshes(status, after),
         tickets=tickets.of_link(link.id) if is_buyers else [],
         is_buyers=is_buyers,
@@ -112,22 +138,9 @@ def _show(code: str, asked: PageName, *, refusal: Exception | None = None) -> Re
     )
     answer = Response(html, status=_code_of(refusal), mimetype="text/html")
     answer.headers["Cache-Control"] = "no-store"
-    if page is PageName.PAY and not sessions.is_token(status.code, token):
-        _remember(answer, status.code, sessions.new_token(status.code))
+    if is_new and token is not None:
+        sitting_cookie.keep_at_link(answer, status.code, token)
     return answer
-
-
-def _remember(answer: Response, code: str, token: str) -> None:
-    """Let the browser keep its token: it opens this link's pages and no other's."""
-    answer.set_cookie(
-        _COOKIE,
-        token,
-        path=f"/pay/{code}",
-        max_age=7 * 86_400,
-        httponly=True,
-        samesite="Lax",
-        secure=settings.base_url.startswith("https:"),
-    )
 
 
 def _code_of(refusal: Exception | None) -> int:
@@ -145,5 +158,6 @@ def _refreshes(status: LinkStatus, after: float | None) -> bool:
         return False
     waited = status.attempt.waiting_s if status.attempt else 0
     if status.state is LinkState.OPEN:
-        return status.is_in_flight and waited < settings.poll_limit_s
+        is_waiting = status.is_in_flight and waited < settings.poll_limit_s
+        return is_waiting or status.closing_for is not None
     return status.ended_s < settings.poll_limit_s

@@ -35,7 +35,9 @@ def poll_after(
         if status.attempt.has_returned and waited < _JUST_RETURNED_S:
             is_first = waited < _FIRST_WITHIN_S
             return settings.poll_returned_s / (2 if is_first else 1)
-        return settings.poll_interval_s if waited < _STILL_SOON_S else settings.poll_slow_s
+        # Being closed, it is about to end, however long it took until then.
+        is_soon = waited < _STILL_SOON_S or status.closing_for is not None
+        return settings.poll_interval_s if is_soon else settings.poll_slow_s
     match status.state:
         case LinkState.OPEN if status.closing_for is not None:
             return settings.poll_interval_s

@@ -4,6 +4,7 @@ from enum import StrEnum
 from typing import Final
 
 from webapp.core.states import LinkState
+from webapp.domain.payments import closing
 from webapp.domain.payments.status import LinkStatus
 
 
@@ -31,7 +32,8 @@ def right_page(status: LinkStatus, asked: PageName) -> PageName:
     """Return the page that shows this state: the one asked for, if it may."""
     if status.state is not LinkState.OPEN:
         return _FINAL[status.state]
-    if status.is_in_flight:
+    # Until the last payment has been looked after, nobody can begin another.
+    if status.is_in_flight or status.closing_for == closing.RETRY:
         return PageName.PROCESSING
     # "We stopped checking" is a page of its own that a payable link may show.
     return PageName.EXPIRED if asked is PageName.EXPIRED else PageName.PAY

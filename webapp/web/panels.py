@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from typing import Self
 
 from webapp.core.public_status import LINK_STATUS
-from webapp.core.states import AttemptState, LinkState
-from webapp.domain.payments.status import AttemptStatus, Deliveries, LinkStatus
-from webapp.web import pace
+from webapp.core.states import LinkState
+from webapp.domain.payments.status import Deliveries, LinkStatus
+from webapp.extensions import settings
+from webapp.web import offers, open_words
 from webapp.web.pages import PageName
 
 
@@ -15,7 +16,8 @@ class StatusPanel:
     """Everything checkout/_status.html may use, and nothing else.
 
     `lines` are sentences; the first says what is, the others what happens next or what to do.
-    `tone` is the colour and the sign of it all: busy, success, warning or neutral.
+    `tone` is the colour and the sign of it all: busy, success, warning or neutral. `offers` are the
+    names of what the page around shows meanwhile.
     """
 
     status: str
@@ -23,6 +25,7 @@ class StatusPanel:
     lines: tuple[str, ...]
     tone: str
     is_in_flight: bool
+    offers: tuple[str, ...]
     offers_bank: bool
     has_left_bank: bool
     offers_pay: bool
@@ -31,7 +34,7 @@ class StatusPanel:
     def of(cls, status: LinkStatus, deliveries: Deliveries | None, page: PageName) -> Self:
         """Say what a page says of this state."""
         attempt = status.attempt
-        offers_bank = status.is_in_flight and attempt is not None and attempt.has_url
+        offers_bank = status.can_go_on and attempt is not None and attempt.has_url
         headline, lines = _words(status, deliveries, page)
         return cls(
             status=LINK_STATUS[status.state].code,
@@ -39,6 +42,7 @@ class StatusPanel:
             lines=lines,
             tone=_tone(status),
             is_in_flight=status.is_in_flight,
+            offers=offers.of(status, settings),
             offers_bank=offers_bank,
             has_left_bank=offers_bank and attempt is not None and attempt.has_returned,
             offers_pay=status.is_payable and page is PageName.EXPIRED,
@@ -54,10 +58,11 @@ def _tone(status: LinkStatus) -> str:
             return "warning"
         case _ if status.is_unverified or status.was_dismissed:
             return "warning"
-        case LinkState.OPEN if status.is_in_flight and attempt is not None and attempt.was_declined:
-            return "warning"
-        case LinkState.OPEN if status.is_in_flight or status.closing_for is not None:
+        case LinkState.OPEN if status.closing_for is not None:
             return "busy"
+        case LinkState.OPEN if status.is_in_flight:
+            is_wrong = offers.is_interrupted(status) or offers.is_stranded(status, settings)
+            return "warning" if is_wrong else "busy"
         case LinkState.OPEN if attempt is not None:
             return "warning"
         case _:
@@ -101,45 +106,7 @@ def _words(
         case LinkState.REFUNDED:
             return "Refunded", ("Your money is on its way back to you.",)
         case _:
-            return _open_words(status, page)
-
-
-def _open_words(status: LinkStatus, page: PageName) -> tuple[str, tuple[str, ...]]:
-    if status.closing_for == "cancel":
-        return "Canceling…", ("The shop is canceling this link. Please do not pay any more.",)
-    if status.is_in_flight and status.attempt is not None:
-        return _waiting_words(status, status.attempt)
-    if status.left_s <= 0:
-        return "This link has reached its end", ("It is being closed and cannot be paid any more.",)
-    if page is PageName.EXPIRED:
-        return "We stopped checking", ("Nothing was paid so far. The link is still open.",)
-    if status.attempt is not None and status.attempt.state is not AttemptState.SUCCEEDED:
-        return (
-            "The last payment did not go through",
-            ("You were not charged for it. You can try again.",),
-        )
-    return "Awaiting payment", ()
-
-
-def _waiting_words(status: LinkStatus, attempt: AttemptStatus) -> tuple[str, tuple[str, ...]]:
-    safe = "It is safe to leave this page: we send the tickets by email."
-    if attempt.was_declined:
-        return (
-            "Your bank declined this payment",
-            ("You can try again at the bank with another card or account.",),
-        )
-    if not attempt.has_url:
-        later = ("This takes longer than usual. Please do not start again.",)
-        return "Opening the payment…", later if pace.phase(status) else ()
-    match pace.phase(status):
-        case 0 if attempt.has_returned:
-            return "Waiting for your bank", ("This usually takes under 10 seconds.",)
-        case 0:
-            return "Waiting for your payment", ("Finish it on the bank's page.",)
-        case 1:
-            return "Waiting for your bank", ("This takes longer than usual.", safe)
-        case _:
-            return "Still waiting for your bank", ("We keep asking, for hours if need be.", safe)
+            return open_words.of(status, page)
 
 
 def _promises(deliveries: Deliveries | None) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from webapp.core.states import AccountState
 from webapp.domain import paced
 from webapp.domain.payments import account_fields, accounts, check_leases, credentials, tokens
 from webapp.domain.payments.account_fields import Given
+from webapp.domain.payments.waiting import room_or_refusal
 from webapp.domain.transaction import database_now, lock, lock_some, step_outside, transaction
 from webapp.domain.transitions import transition
 from webapp.extensions import settings
@@ -54,7 +55,7 @@ def add(
     Raises:
         InvalidInputError: something is missing, or the provider does not take the key, or it would
             take the place of another account's.
-        ProviderUnreadableError: nobody knows whether it would. Nothing is stored.
+        ProviderUnreadableError, BusyError: nobody knows whether it would. Nothing is stored.
     """
     given = account_fields.read(provider, typed)
     if provider == "billing" and not (may_borrow or given.secrets):
@@ -101,7 +102,7 @@ def replace(
     Raises:
         InvalidInputError: nothing was entered, or the provider does not take the key, or it is
             another account's or of the other mode.
-        ProviderUnreadableError: nobody knows whether it would. Nothing is stored.
+        ProviderUnreadableError, BusyError: nobody knows whether it would. Nothing is stored.
     """
     given = account_fields.read(account.provider, typed, is_new=False)
     if not given.secrets and not given.options:
@@ -149,7 +150,7 @@ def test(account: ProviderAccount) -> Probe:
     Nothing is changed, but that the token of a consent is renewed soon where it is not taken.
 
     Raises:
-        TooOftenError: it was asked too often within a minute: whoever asks waits in our process.
+        TooOftenError, BusyError: it was asked too often within a minute, or too many wait for it.
     """
     paced.count({f"paced:test-account:{account.id}": _MOST_TESTS}, within_s=60)
     try:
@@ -158,8 +159,7 @@ def test(account: ProviderAccount) -> Probe:
         return Rejected(str(error))
     except InvalidToken:
         return Rejected("the key cannot be read here any more: enter it anew")
-    step_outside()
-    probe = probes.ask(account.provider, reach, timeout_s=settings.provider_timeout_s)
+    probe = _ask(account.provider, reach)
     if isinstance(probe, Accepted) and probe.account not in {None, account.external_account}:
         return Rejected(f"the key is for another account: {probe.account}")
     if probe == probes.NOT_ACCEPTED and "refresh_token" in reach.secrets:
@@ -230,8 +230,7 @@ def _move(account: ProviderAccount, to: AccountState, *sources: AccountState, ac
 def _told(reach: Access, provider: str) -> Accepted:
     if not reach.secrets.get("api_key"):
         return Accepted()  # not configured: there is nothing to ask with
-    step_outside()
-    match probes.ask(provider, reach, timeout_s=settings.provider_timeout_s):
+    match _ask(provider, reach):
         case Accepted() as told:
             return told
         case Rejected(reason):
@@ -240,6 +239,12 @@ def _told(reach: Access, provider: str) -> Accepted:
             raise ProviderUnreadableError(
                 f"{_name(provider)} cannot be asked just now ({reason}): nothing was stored"
             )
+
+
+def _ask(provider: str, reach: Access) -> Probe:
+    step_outside()
+    with room_or_refusal(provider):
+        return probes.ask(provider, reach, timeout_s=settings.provider_timeout_s)
 
 
 def _access(given: Given) -> Access:

@@ -11,11 +11,12 @@ from webapp.core.errors import NotFoundError
 from webapp.core.public_status import LINK_STATUS
 from webapp.core.states import LINK_ENDED, LinkState
 from webapp.domain import paced
-from webapp.domain.payments import check_leases, verification
+from webapp.domain.payments import check_leases, verification, waiting
+from webapp.domain.payments.conclusions import Conclusion
 from webapp.domain.payments.settlement import Outcome
 from webapp.domain.transaction import step_outside, transaction
 from webapp.extensions import db, settings
-from webapp.models import Capture, Merchant, PaymentAttempt, PaymentLink
+from webapp.models import Capture, Merchant, PaymentAttempt, PaymentLink, ProviderAccount
 from webapp.providers.base import Missing, Unreadable
 
 # A double click is one wish.
@@ -51,17 +52,17 @@ def now(merchant: Merchant, name: str, *, actor: str) -> Answer:
         NotFoundError: the merchant has no such order.
         TooOftenError: it, or all of the merchant's, were asked for too often within a minute.
     """
-    link_id, references = _watched(merchant, name)
+    link_id, providers = _watched(merchant, name)
     _pace(link_id)
     paced.count({f"paced:verify-of:{merchant.id}": _MOST_OF_A_MERCHANT}, within_s=60)
     ends_at = time.monotonic() + settings.verify_within_s
     is_pending, is_missing, is_read = False, False, False
-    for reference in references:
+    for reference, provider in providers.items():
         left_s = ends_at - time.monotonic()
         conclusion = None
         if left_s > 0:
             step_outside()
-            conclusion = verification.run_one(reference, actor=actor, within_s=left_s)
+            conclusion = _read(reference, provider, actor=actor, within_s=left_s)
         if conclusion is None or isinstance(conclusion.read, Unreadable):
             is_pending = True
         elif conclusion.outcome is not Outcome.FOREIGN:
@@ -87,22 +88,34 @@ def soon(merchant: Merchant, name: str) -> None:
         NotFoundError: the merchant has no such order, or nothing of it is watched any more.
         TooOftenError: it was asked for moments ago, or too often within a minute.
     """
-    link_id, references = _watched(merchant, name)
-    if not references:
+    link_id, providers = _watched(merchant, name)
+    if not providers:
         raise NotFoundError("no payment of this order is watched any more")
     paced.count({f"paced:verify-button:{link_id}": 1}, within_s=_BUTTON_EVERY_S)
     _pace(link_id)
     with transaction() as after_commit:
-        check_leases.ask_for(references)
+        check_leases.ask_for(list(providers))
         after_commit(jobs.kick, jobs.JobName.VERIFICATION)
+
+
+def _read(reference: str, provider: str, *, actor: str, within_s: float) -> Conclusion | None:
+    """Read an attempt here; where too many wait for its provider already, leave it to a worker."""
+    with waiting.room(provider) as may:
+        if may:
+            return verification.run_one(reference, actor=actor, within_s=within_s)
+    jobs.check(reference)
+    return None
 
 
 def _pace(link_id: int) -> None:
     paced.count({f"paced:verify:{link_id}": settings.verify_per_minute}, within_s=60)
 
 
-def _watched(merchant: Merchant, name: str) -> tuple[int, list[str]]:
-    """Return the order that a name means, and which of its attempts can be read, newest first."""
+def _watched(merchant: Merchant, name: str) -> tuple[int, dict[str, str]]:
+    """Return the order that a name means, and the providers of its attempts that can be read.
+
+    The newest attempt comes first.
+    """
     attempt = db.session.execute(
         select(PaymentAttempt.link_id, PaymentAttempt.id)
         .join(PaymentLink, PaymentLink.id == PaymentAttempt.link_id)
@@ -128,9 +141,12 @@ def _watched(merchant: Merchant, name: str) -> tuple[int, list[str]]:
         link_id = db.session.scalar(query)
     if link_id is None:
         raise NotFoundError("there is no such order")
-    watched = select(PaymentAttempt.reference).where(
-        PaymentAttempt.link_id == link_id, PaymentAttempt.watch_until > func.now()
+    watched = (
+        select(PaymentAttempt.reference, ProviderAccount.provider)
+        .join(ProviderAccount, ProviderAccount.id == PaymentAttempt.provider_account_id)
+        .where(PaymentAttempt.link_id == link_id, PaymentAttempt.watch_until > func.now())
     )
     if attempt is not None:
         watched = watched.where(PaymentAttempt.id == attempt.id)
-    return link_id, list(db.session.scalars(watched.order_by(PaymentAttempt.id.desc())))
+    rows = db.session.execute(watched.order_by(PaymentAttempt.id.desc()))
+    return link_id, {row.reference: row.provider for row in rows}

@@ -1,7 +1,8 @@
 """Payment attempts: begun under the link's lock, known to the provider by one reference."""
 
+import math
 from collections.abc import Collection
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm.attributes import set_committed_value
@@ -12,7 +13,9 @@ from webapp.core.errors import (
     LinkNotPayableError,
     NotFoundError,
     PaymentInFlightError,
+    RetriesExhaustedError,
 )
+from webapp.core.session_words import Interruption
 from webapp.core.states import (
     LINK_ENDED,
     MAY_HOLD_MONEY,
@@ -21,16 +24,18 @@ from webapp.core.states import (
     SessionState,
 )
 from webapp.domain.messages import attention, patterns
-from webapp.domain.payments import accounts, ends
-from webapp.domain.transaction import database_now, lock, lock_all, require_locked, transaction
+from webapp.domain.payments import checkout_requests, closing, ends
+from webapp.domain.transaction import (
+    after_commit,
+    database_now,
+    lock,
+    lock_all,
+    require_locked,
+    transaction,
+)
 from webapp.domain.transitions import record, transition
 from webapp.extensions import db, settings
 from webapp.models import Event, PaymentAttempt, PaymentLink, PaymentSession, ProviderAccount
-from webapp.providers.base import CheckoutRequest
-from webapp.providers.registry import ADAPTERS
-
-# Clocks differ, and the buyer should not meet a checkout that ends while they type.
-EXPIRY_MARGIN = timedelta(minutes=1)
 
 
 def begin(link: PaymentLink, session: PaymentSession, *, actor: str) -> PaymentAttempt:
@@ -42,10 +47,11 @@ def begin(link: PaymentLink, session: PaymentSession, *, actor: str) -> PaymentA
         LinkNotPayableError: not open, past its end by PostgreSQL's clock, or being closed.
         AccountNotConnectedError: the account takes no new checkouts.
         PaymentInFlightError: another attempt could still be paid.
+        RetriesExhaustedError: the sitting has had its attempts.
     """
     require_locked(link)
     now = database_now()
-    if link.state is not LinkState.OPEN or link.closing_for is not None or link.expires_at <= now:
+    if not _is_payable(link, now):
         raise LinkNotPayableError("this link does not take a payment now")
     account = link.provider_account
     if not account.takes_payments:
@@ -56,42 +62,78 @@ def begin(link: PaymentLink, session: PaymentSession, *, actor: str) -> PaymentA
             raise PaymentInFlightError("a payment for this link is on its way")
         before.is_current = False
         db.session.flush()  # the one current attempt is a unique index: first the old one goes
+    if session.attempt_count >= settings.session_max_attempts:
+        left_s = (session.expires_at - now).total_seconds()
+        raise RetriesExhaustedError(max(1, math.ceil(left_s)))
     ends.extend(link)
+    session.attempt_count += 1
+    attempt = _write(link, session, number=session.attempt_count, tries=1)
+    transition(session, SessionState.PROCESSING, actor=actor, attempt=attempt.reference)
+    session.interruption = None
+    return attempt
+
+
+def replace(lost: PaymentAttempt) -> PaymentAttempt | None:
+    """Write another attempt in place of one whose checkout is there, and its address lost for good.
+
+    It does not count: the buyer has asked for one. A worker asks for its checkout. The caller holds
+    the locks, and has ended the lost one.
+
+    Returns:
+        The other, or None where nobody waits for it any more, or the provider was asked too often.
+    """
+    link, session = lost.link, lost.session
+    is_wanted = (
+        lost.is_current
+        and session.state is SessionState.PROCESSING
+        and lost.start_tries < settings.start_tries
+        and link.provider_account.takes_payments
+    )
+    if not is_wanted or not _is_payable(link, database_now()):
+        return None
+    lost.is_current = False
+    db.session.flush()
+    # The worker counts a try before it asks.
+    other = _write(link, session, number=lost.number, tries=lost.start_tries)
+    other.next_check_at = database_now()
+    after_commit(jobs.check, other.reference)
+    return other
+
+
+def _is_payable(link: PaymentLink, now: datetime) -> bool:
+    return link.state is LinkState.OPEN and link.closing_for is None and link.expires_at > now
+
+
+def _write(
+    link: PaymentLink, session: PaymentSession, *, number: int, tries: int
+) -> PaymentAttempt:
+    """Write an attempt of a sitting, with its request.
+
+    Args:
+        link: whose it is; locked.
+        session: of whom; locked.
+        number: the how many-th it is for the buyer.
+        tries: how often the provider will have been asked when this is committed and sent.
+    """
+    now = database_now()
+    account = link.provider_account
     attempt = PaymentAttempt(
         link=link,
         session=session,
         provider_account=account,
         amount_minor=link.amount_minor,
         currency=link.currency,
+        number=number,
+        start_tries=tries,
         request={},
         watch_until=link.expires_at + timedelta(seconds=settings.watch_after_end_s),
         next_check_at=now + timedelta(seconds=settings.check_unanswered_after_s),
     )
     db.session.add(attempt)
     db.session.flush()
-    limits = ADAPTERS[account.provider].CAPABILITIES
-    latest, earliest = now + limits.max_expiry, now + limits.min_expiry
-    attempt.request = CheckoutRequest(
-        reference=attempt.reference,
-        money=link.money,
-        description=link.title,
-        merchant_name=link.merchant.name,
-        return_url=f"{settings.base_url}/pay/{link.code}/processing?returned=1",
-        notice_url=_notice_url(account, None if limits.signs_notices else attempt.reference),
-        expires_at=max(min(link.expires_at, latest - EXPIRY_MARGIN), earliest + EXPIRY_MARGIN),
-        # Who does not need it is not told who buys.
-        buyer_email=(link.buyer_email or session.buyer_email) if limits.needs_email else None,
-    ).as_json()
+    attempt.request = checkout_requests.write(attempt, now).as_json()
     link.may_hold_money = True
-    session.attempt_count += 1
-    transition(session, SessionState.PROCESSING, actor=actor, attempt=attempt.reference)
     return attempt
-
-
-def _notice_url(account: ProviderAccount, reference: str | None) -> str:
-    """Return where notices go: to the account, or for one checkout of it by our reference."""
-    address = accounts.notice_url(account)
-    return address if reference is None else f"{address}/{reference}"
 
 
 def current(link: PaymentLink) -> PaymentAttempt | None:
@@ -177,12 +219,28 @@ def give_up(link: PaymentLink, *, actor: str) -> bool:
     return True
 
 
-def interrupt(attempt: PaymentAttempt, reason: str, *, actor: str) -> None:
-    """Note on the buyer's sitting that this attempt came to nothing, so that it can be retried."""
+def interrupt(attempt: PaymentAttempt, reason: Interruption, *, actor: str) -> None:
+    """Note on the buyer's sitting that this attempt comes to nothing, so that it can be retried.
+
+    A sitting that was interrupted before keeps its reason. Once its last attempt has ended, it is
+    over. The caller holds the locks.
+    """
     session = attempt.session
-    if attempt.is_current and session.state is SessionState.PROCESSING:
-        transition(session, SessionState.INTERRUPTED, actor=actor, reason=reason)
+    if not attempt.is_current:
+        return
+    if session.state is SessionState.PROCESSING:
+        transition(
+            session,
+            SessionState.INTERRUPTED,
+            actor=actor,
+            reason=reason,
+            attempt=attempt.reference,
+        )
         session.interruption = reason
+    has_ended = attempt.state not in MAY_HOLD_MONEY
+    is_last = session.attempt_count >= settings.session_max_attempts
+    if session.state is SessionState.INTERRUPTED and has_ended and is_last:
+        transition(session, SessionState.FAILED_MAX_RETRIES, actor=actor)
 
 
 def weigh(link: PaymentLink) -> None:
@@ -193,6 +251,8 @@ def weigh(link: PaymentLink) -> None:
         PaymentAttempt.link_id == link.id, PaymentAttempt.state.in_(MAY_HOLD_MONEY)
     )
     link.may_hold_money = db.session.scalar(query.limit(1)) is not None
+    if not link.may_hold_money and link.closing_for is not None:
+        closing.hurry(link)
 
 
 def lock_with_link(reference: str, *, also_event: bool = False) -> PaymentAttempt:
@@ -228,7 +288,7 @@ def note_return(link_id: int) -> None:
 
     It proves nothing. It sets the pace of the page, and pulls the next read forward.
     """
-    with transaction() as after_commit:
+    with transaction():
         came_back = db.session.scalars(
             update(PaymentAttempt)
             .where(
@@ -249,7 +309,10 @@ def note_return(link_id: int) -> None:
 
 
 def note_declined(attempt: PaymentAttempt, *, actor: str, reason: str | None) -> None:
-    """Note that the last try failed where the checkout can still be paid; under the locks."""
+    """Note that the last try failed where the checkout can still be paid; under the locks.
+
+    The buyer may try again there, or leave it for another attempt.
+    """
     if attempt.declined_at is None:
         attempt.declined_at = database_now()
         record(
@@ -259,4 +322,5 @@ def note_declined(attempt: PaymentAttempt, *, actor: str, reason: str | None) ->
             subject=attempt.reference,
             reason=(reason or "")[:200],
         )
+        interrupt(attempt, "declined", actor=actor)
         patterns.note_failed_attempt(attempt.reference)

@@ -25,6 +25,8 @@ class Watched:
     unreadable_count: int
     # Where no notice will come, an open checkout is read at one steady pace: one that is there.
     sends_notices: bool = True
+    # A buyer waits for the checkout: so soon comes the next step, while it is young.
+    follow_up_s: float | None = None
 
 
 def next_check_at(
@@ -41,14 +43,19 @@ def next_check_at(
         now: PostgreSQL's present.
         settings: the cadence.
     """
-    if isinstance(read, Unreadable):
+    age_s = (now - watched.created_at).total_seconds()
+    asked_to_wait_s = read.retry_after_s or 0 if isinstance(read, Unreadable) else 0
+    is_starting = watched.state is AttemptState.CREATED and age_s < settings.start_timeout_s
+    if watched.follow_up_s is not None and is_starting:
+        wait = max(watched.follow_up_s, asked_to_wait_s)
+    elif isinstance(read, Unreadable):
         wait = backoff_s(watched.unreadable_count, read, settings)
     elif watched.state is AttemptState.SUCCEEDED:
         wait = settings.check_paid_every_s
     elif watched.state in MAY_HOLD_MONEY and not watched.sends_notices and isinstance(read, Found):
         wait = settings.billing_check_interval_s
     else:
-        wait = _by_age((now - watched.created_at).total_seconds(), settings)
+        wait = _by_age(age_s, settings)
     following = now + timedelta(seconds=wait)
     if following < watched.watch_until:
         return following

@@ -26,17 +26,12 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from webapp.core import references
 from webapp.core.states import MAY_HOLD_MONEY
-from webapp.domain.payments import cadence, checks
+from webapp.domain.payments import cadence, checks, creations
 from webapp.domain.payments.checks import Check, Way
 from webapp.domain.transaction import transaction
 from webapp.extensions import db, settings
 from webapp.models import PaymentAttempt, PaymentLink, ProviderAccount
-from webapp.providers.base import (
-    Found,
-    Missing,
-    Read,
-    Unreadable,
-)
+from webapp.providers.base import Read, Unreadable
 
 logger = structlog.get_logger(__name__)
 
@@ -100,7 +95,8 @@ def take_due(*, limit: int, rooms: Mapping[int, int], provider: str | None = Non
         # Asked again of the row itself: PostgreSQL looks at it anew when it has the lock.
         .where(*is_due, turns.c.place <= room)
         .order_by(PaymentAttempt.asked_at.is_(None), turns.c.place, PaymentAttempt.next_check_at)
-        .limit(limit)
+        .limit(limit),
+        may_ask=True,
     )
 
 
@@ -133,6 +129,7 @@ def give_back(reads: Sequence[tuple[Check, Read]]) -> dict[str, int]:
                 row.watch_until,
                 count,
                 sends_notices=check.sends_notices,
+                follow_up_s=check.follow_up_s(read),
             )
             change = {
                 "its_id": row.id,
@@ -140,7 +137,7 @@ def give_back(reads: Sequence[tuple[Check, Read]]) -> dict[str, int]:
                 "following": cadence.next_check_at(watched, read, now=row.now, settings=settings),
                 "count": count,
                 "at": row.now,
-                "word": _word(read),
+                "word": checks.word(read),
             }
             changes.append(change)
         if changes:
@@ -286,10 +283,14 @@ def _is_due(provider: str | None) -> list[ColumnElement[bool]]:
     return is_due
 
 
-def _lease(ids: Select[int]) -> list[Check]:
+def _lease(ids: Select[int], *, may_ask: bool = False) -> list[Check]:
     """Take attempts for ourselves, and move their clocks: a row that fails cannot come first again.
 
     Should we die, they are due again when the lease runs out, which is longer than a read may take.
+
+    Args:
+        ids: which.
+        may_ask: count a try of those whose checkouts may be asked for once more.
     """
     token = references.token()
     lease_until = func.now() + timedelta(seconds=settings.check_lease_s)
@@ -314,7 +315,12 @@ def _lease(ids: Select[int]) -> list[Check]:
         ways = _ways({attempt.provider_account_id for attempt in leased})
         return [
             replace(
-                checks.of(attempt, ways[attempt.provider_account_id], token=token),
+                checks.of(
+                    attempt,
+                    ways[attempt.provider_account_id],
+                    token=token,
+                    may_ask=may_ask and creations.count_try(attempt),
+                ),
                 order=orders[attempt.link_id].reference,
                 tickets=orders[attempt.link_id].ticket_count,
             )
@@ -328,13 +334,3 @@ def _ways(account_ids: Collection[int]) -> dict[int, Way]:
     query = select(ProviderAccount).where(ProviderAccount.id.in_(account_ids))
     found = db.session.scalars(query.execution_options(populate_existing=True))
     return {account.id: checks.way(account) for account in found}
-
-
-def _word(read: Read) -> str:
-    match read:
-        case Found(observation):
-            return observation.raw_state[:100]
-        case Missing():
-            return "missing"
-        case Unreadable(reason):
-            return f"unreadable: {reason}"[:100]

@@ -9,7 +9,15 @@ from webapp.core.states import AttemptState
 from webapp.domain.payments import accounts
 from webapp.extensions import settings
 from webapp.models import PaymentAttempt, ProviderAccount
-from webapp.providers.base import CheckoutRequest, Handle, Read, Recovery, Unreadable
+from webapp.providers.base import (
+    CheckoutRequest,
+    Found,
+    Handle,
+    Missing,
+    Read,
+    Recovery,
+    Unreadable,
+)
 from webapp.providers.connection import Connection
 
 logger = structlog.get_logger(__name__)
@@ -27,6 +35,10 @@ class Check:
     timeout_s: float
     # What was asked for, while nobody knows whether it was made.
     unanswered: CheckoutRequest | None = None
+    # It may be asked for once more where a read finds nothing; the try has been counted.
+    may_ask: bool = False
+    # It may be asked for again after this time.
+    has_tries: bool = False
     # The account gave no answers lately: see `breakers`.
     is_failing: bool = False
     # What the log calls it.
@@ -60,13 +72,32 @@ class Check:
         """Whether the provider has a way to close a checkout; nobody knows without a connection."""
         return self.connection is None or self.connection.adapter.CAPABILITIES.can_close
 
+    def follow_up_s(self, read: Read) -> float | None:
+        """Return in how many seconds the next step of a start is due, or None at the usual pace.
+
+        What was asked for is looked for at once; after a read has found nothing comes a pause.
+        """
+        if self.may_ask and isinstance(read, Unreadable):
+            return settings.start_pause_s if self.is_repeated else 0
+        is_missing = self.unanswered is not None and isinstance(read, Missing)
+        return settings.start_pause_s if is_missing and self.has_tries else None
+
+    @property
+    def longest_s(self) -> float:
+        """How long all of its calls may take, in seconds: a read, a request, and a read of that."""
+        if self.may_ask:
+            return 3 * self.timeout_s
+        return (2 if self.is_repeated else 1) * self.timeout_s
+
     def read(self) -> Read:
         """Ask the provider. An adapter that trips over an answer must not take others with it."""
         try:
             if self.connection is None:
                 return Unreadable("the account's credentials cannot be used")
             if self.unanswered is not None:
-                return self.connection.recover(self.unanswered, timeout_s=self.timeout_s)
+                return self.connection.recover(
+                    self.unanswered, timeout_s=self.timeout_s, may_ask=self.may_ask
+                )
             return self.connection.read(self.handle, timeout_s=self.timeout_s)
         except Exception as error:
             logger.exception("adapter_failed", attempt=self.reference)
@@ -94,13 +125,14 @@ def way(account: ProviderAccount) -> Way:
     return Way(account.provider, connection, account.failing_since is not None)
 
 
-def of(attempt: PaymentAttempt, to: Way, *, token: str = "") -> Check:
+def of(attempt: PaymentAttempt, to: Way, *, token: str = "", may_ask: bool = False) -> Check:
     """Return what is needed to read an attempt: plain values that outlive the transaction.
 
     Args:
         attempt: the one.
         to: the way to its account.
         token: of its lease.
+        may_ask: whether the provider may be asked for the checkout once more.
     """
     is_unanswered = attempt.state is AttemptState.CREATED and attempt.checkout_id is None
     return Check(
@@ -110,8 +142,21 @@ def of(attempt: PaymentAttempt, to: Way, *, token: str = "") -> Check:
         to.connection,
         settings.provider_timeout_s,
         CheckoutRequest.from_json(attempt.request) if is_unanswered else None,
+        may_ask=may_ask,
+        has_tries=attempt.start_tries < settings.start_tries,
         is_failing=to.is_failing,
         provider=to.provider,
         order_id=attempt.order_id,
         was_paid=attempt.state is AttemptState.SUCCEEDED,
     )
+
+
+def word(read: Read) -> str:
+    """Return what is remembered of a read."""
+    match read:
+        case Found(observation):
+            return observation.raw_state[:100]
+        case Missing():
+            return "missing"
+        case Unreadable(reason):
+            return f"unreadable: {reason}"[:100]

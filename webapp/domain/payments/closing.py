@@ -3,7 +3,8 @@
 from datetime import timedelta
 from typing import Final, Literal
 
-from webapp.domain.transaction import database_now, require_locked
+from webapp import jobs
+from webapp.domain.transaction import after_commit, database_now, require_locked
 from webapp.domain.transitions import record
 from webapp.models import PaymentLink
 
@@ -26,6 +27,22 @@ def mark(link: PaymentLink, reason: Reason, *, actor: str) -> None:
     link.closing_since = link.closing_due_at = database_now()
     link.closing_failures = 0
     record(link, "closing_begun", actor=actor, reason=reason)
+
+
+def ask(link: PaymentLink, reason: Reason, *, actor: str) -> None:
+    """Begin closing, and ask a worker for it at once: somebody waits.
+
+    The caller holds the link's lock.
+    """
+    mark(link, reason, actor=actor)
+    after_commit(jobs.kick, jobs.JobName.EXPIRY)
+
+
+def hurry(link: PaymentLink) -> None:
+    """Come to a marked link now: what its closing has waited for is over. Under its lock."""
+    require_locked(link)
+    link.closing_due_at = database_now()
+    after_commit(jobs.kick, jobs.JobName.EXPIRY)
 
 
 def lift(link: PaymentLink) -> None:

@@ -17,7 +17,7 @@ from webapp.core.errors import (
     ProviderUnreadableError,
 )
 from webapp.core.states import AccountState
-from webapp.domain.payments import accounts, check_leases, credentials
+from webapp.domain.payments import accounts, check_leases, credentials, waiting
 from webapp.domain.transaction import database_now, step_outside, transaction
 from webapp.domain.transitions import transition
 from webapp.extensions import queue_redis, settings
@@ -76,8 +76,13 @@ def accept(merchant: Merchant, code: str, *, actor: str) -> ProviderAccount | Ch
         ProviderRefusedError: the consent is worth nothing, or speaks for no account.
         ProviderUnreadableError: SumUp gave no answer that can be understood. A code works once:
             the merchant has to agree again.
-        BusyError: the choice cannot be kept just now.
+        BusyError: the choice cannot be kept just now, or too many wait for SumUp.
     """
+    with waiting.room_or_refusal("sumup"):
+        return _accept(merchant, code, actor)
+
+
+def _accept(merchant: Merchant, code: str, actor: str) -> ProviderAccount | Choice:
     step_outside()
     tokens = sumup_oauth.parse_token(_answer(sumup_oauth.build_token(application(), code)))
     if isinstance(tokens, Unreadable):
@@ -110,13 +115,15 @@ def choose(merchant: Merchant, name: str, merchant_code: str, *, actor: str) -> 
     Raises:
         ProviderRefusedError: the time for choosing is over, or it was none of the choices.
         ProviderUnreadableError: see `accept`.
+        BusyError: too many wait for SumUp.
     """
     kept = _kept(merchant, name)
     by_code = {one.merchant_code: one for one in choices(merchant, name)}
     if kept is None or merchant_code not in by_code:
         raise ProviderRefusedError("there is nothing to choose from any more: begin anew")
     tokens = Tokens(**{**kept["tokens"], "scopes": frozenset()})
-    account = _connect(merchant, by_code[merchant_code], tokens, actor=actor)
+    with waiting.room_or_refusal("sumup"):
+        account = _connect(merchant, by_code[merchant_code], tokens, actor=actor)
     _forget(name)
     return account
 

@@ -5,7 +5,7 @@ from sqlalchemy.exc import IntegrityError
 
 from webapp.core import text
 from webapp.core.errors import InvalidInputError, ProviderUnreadableError
-from webapp.domain.payments import accounts, attempts, creations, links, sessions
+from webapp.domain.payments import accounts, attempts, creations, links, sessions, waiting
 from webapp.domain.transaction import database_now, lock, step_outside, transaction
 from webapp.extensions import db, settings
 from webapp.models import Merchant, PaymentAttempt, PaymentLink, ProviderAccount
@@ -34,17 +34,20 @@ def adopt(
         InvalidInputError: the provider makes its checkouts for us alone, has no such one, or it
             belongs to another link already.
         ProviderUnreadableError: it did not answer.
+        BusyError: so many wait for the provider that it was not asked.
         LinkNotPayableError: the link does not take a payment now.
         PaymentInFlightError: another attempt could still be paid.
     """
     checkout_id = text.one_line("checkout_id", checkout_id, _LONGEST)
     order_id = text.one_line("order_id", order_id, _LONGEST) if order_id else None
     link = links.get(merchant, name)
-    if ADAPTERS[link.provider_account.provider].CAPABILITIES.sends_notices:
+    provider = link.provider_account.provider
+    if ADAPTERS[provider].CAPABILITIES.sends_notices:
         raise InvalidInputError("checkout_id", "this provider makes its checkouts for us alone")
     connection = accounts.connection(link.provider_account)
     step_outside()
-    seen = connection.read(Handle("", checkout_id), timeout_s=settings.provider_timeout_s)
+    with waiting.room_or_refusal(provider):
+        seen = connection.read(Handle("", checkout_id), timeout_s=settings.provider_timeout_s)
     if isinstance(seen, Unreadable):
         raise ProviderUnreadableError(f"the provider could not be asked: {seen.reason}")
     if isinstance(seen, Missing):

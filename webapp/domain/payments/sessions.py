@@ -1,12 +1,14 @@
 """Payment sessions: one buyer's sitting at a link, known by a cookie."""
 
 import hashlib
+import math
 from datetime import timedelta
 
 from itsdangerous import Signer
 from sqlalchemy import func, select
 
 from webapp.core import references
+from webapp.core.errors import RetriesExhaustedError
 from webapp.core.states import SESSION_OPEN, CaptureState, SessionState
 from webapp.domain.transaction import database_now, lock, require_locked, transaction
 from webapp.domain.transitions import transition_many
@@ -35,31 +37,27 @@ def is_token(code: str, token: str | None) -> bool:
 def start(link: PaymentLink, token: str | None) -> tuple[PaymentSession, str]:
     """Return the sitting of the browser that holds this token, or begin one; locked either way.
 
-    A sitting that is over, or has used up its attempts, makes place for a new one. The caller holds
-    the link's lock.
+    A sitting that is over makes place for a new one. The caller holds the link's lock.
 
     Returns:
         The session, and the token for the buyer's cookie: it is nowhere else in clear.
+
+    Raises:
+        RetriesExhaustedError: the sitting has used its attempts, and its time is not over.
     """
     require_locked(link)
     if token is None or not is_token(link.code, token):
         token = new_token(link.code)
-    else:
-        known = db.session.scalar(
-            select(PaymentSession.id).where(
-                PaymentSession.link_id == link.id,
-                PaymentSession.token_hash == token_hash(token),
-                PaymentSession.state.in_(SESSION_OPEN),
-                PaymentSession.expires_at > func.now(),
-                PaymentSession.attempt_count < settings.session_max_attempts,
-            )
-        )
-        if known is not None:
-            return lock(PaymentSession, PaymentSession.id == known), token
-        if _is_used(link, token):
-            token = new_token(link.code)
+    elif (known := _locked(link, token)) is not None:
+        left_s = (known.expires_at - database_now()).total_seconds()
+        if left_s > 0 and known.state in SESSION_OPEN:
+            return known, token
+        if left_s > 0 and known.state is SessionState.FAILED_MAX_RETRIES:
+            raise RetriesExhaustedError(math.ceil(left_s))
+        token = new_token(link.code)
     session = PaymentSession(
         link=link,
+        reference=reference_of(token),
         token_hash=token_hash(token),
         expires_at=database_now() + timedelta(seconds=settings.session_life_s),
     )
@@ -129,11 +127,19 @@ def token_hash(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def _is_used(link: PaymentLink, token: str) -> bool:
-    query = select(PaymentSession.id).where(
-        PaymentSession.link_id == link.id, PaymentSession.token_hash == token_hash(token)
-    )
-    return db.session.scalar(query.limit(1)) is not None
+def reference_of(token: str) -> str:
+    """Return the reference of the sitting that this token has, or will have: they are one to one.
+
+    It is shown, and nobody gets from it to the token.
+    """
+    return references.session_reference(token)
+
+
+def _locked(link: PaymentLink, token: str) -> PaymentSession | None:
+    """Lock the one sitting that ever had this token, if there is one."""
+    mine = (PaymentSession.link_id == link.id, PaymentSession.token_hash == token_hash(token))
+    known = db.session.scalar(select(PaymentSession.id).where(*mine))
+    return None if known is None else lock(PaymentSession, PaymentSession.id == known)
 
 
 def _signer(code: str) -> Signer:

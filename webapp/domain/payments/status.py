@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
+from functools import cache
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy import ColumnElement, Select, Text, and_, bindparam, func, or_, select
 
 from webapp.core.errors import NotFoundError
 from webapp.core.states import (
@@ -15,8 +16,10 @@ from webapp.core.states import (
     CaptureState,
     EmailState,
     LinkState,
+    SessionState,
     TicketState,
 )
+from webapp.domain.payments import closing
 from webapp.extensions import db
 from webapp.models import (
     AttentionItem,
@@ -24,6 +27,7 @@ from webapp.models import (
     EmailMessage,
     PaymentAttempt,
     PaymentLink,
+    PaymentSession,
     Ticket,
 )
 
@@ -36,6 +40,13 @@ class AttemptStatus:
 
     reference: str
     state: AttemptState
+    # The how many-th of its sitting it is.
+    number: int
+    session_state: SessionState
+    # Why the sitting was interrupted: `timeout`, `network` or `declined`.
+    interruption: str | None
+    # The sitting's time has passed, swept or not.
+    is_session_over: bool
     has_url: bool
     has_returned: bool
     was_declined: bool
@@ -69,6 +80,14 @@ class LinkStatus:
             and self.attempt is not None
             and self.attempt.state in MAY_HOLD_MONEY
         )
+
+    @property
+    def can_go_on(self) -> bool:
+        """Whether the buyer may still pay the current attempt: nobody has asked to have it closed.
+
+        At the link's end whoever is paying just then is left in peace.
+        """
+        return self.is_in_flight and self.closing_for in {None, closing.EXPIRY}
 
     @property
     def is_payable(self) -> bool:
@@ -106,10 +125,19 @@ def get(code: str) -> LinkStatus:
     Raises:
         NotFoundError: there is no such link, or it is a DRAFT.
     """
+    row = db.session.execute(question(), {"code": code}).one_or_none()
+    if row is None:
+        raise NotFoundError("there is no such link")
+    return of_row(code, row)
+
+
+@cache
+def question() -> Select[*tuple[Any, ...]]:
+    """Return the one query behind every page and poll; its parameter is `code`."""
     now = func.clock_timestamp()
     since = func.coalesce(PaymentAttempt.returned_at, PaymentAttempt.created_at)
     ended = func.coalesce(PaymentLink.paid_at, PaymentLink.ended_at)
-    row = db.session.execute(
+    return (
         select(
             PaymentLink.id,
             PaymentLink.version,
@@ -122,6 +150,10 @@ def get(code: str) -> LinkStatus:
             _was_dismissed().label("was_dismissed"),
             PaymentAttempt.reference,
             PaymentAttempt.state.label("attempt_state"),
+            PaymentAttempt.number,
+            PaymentSession.state.label("session_state"),
+            PaymentSession.interruption,
+            (PaymentSession.expires_at <= now).label("is_session_over"),
             PaymentAttempt.checkout_url.is_not(None).label("has_url"),
             PaymentAttempt.returned_at.is_not(None).label("has_returned"),
             PaymentAttempt.declined_at.is_not(None).label("was_declined"),
@@ -133,15 +165,24 @@ def get(code: str) -> LinkStatus:
             (PaymentAttempt.link_id == PaymentLink.id) & PaymentAttempt.is_current,
             isouter=True,
         )
-        .where(PaymentLink.code == code, PaymentLink.state != LinkState.DRAFT)
-    ).one_or_none()
-    if row is None:
-        raise NotFoundError("there is no such link")
+        .join(PaymentSession, PaymentSession.id == PaymentAttempt.session_id, isouter=True)
+        .where(
+            PaymentLink.code == bindparam("code", type_=Text), PaymentLink.state != LinkState.DRAFT
+        )
+    )
+
+
+def of_row(code: str, row: Any) -> LinkStatus:  # noqa: ANN401  # of SQLAlchemy, or of psycopg
+    """Read one row of `question()`, whoever fetched it: its states may still be plain words."""
     attempt = None
     if row.reference is not None:
         attempt = AttemptStatus(
             reference=row.reference,
-            state=row.attempt_state,
+            state=AttemptState(row.attempt_state),
+            number=row.number,
+            session_state=SessionState(row.session_state),
+            interruption=row.interruption,
+            is_session_over=row.is_session_over,
             has_url=row.has_url,
             has_returned=row.has_returned,
             was_declined=row.was_declined,
@@ -152,7 +193,7 @@ def get(code: str) -> LinkStatus:
         link_id=row.id,
         code=code,
         version=row.version,
-        state=row.state,
+        state=LinkState(row.state),
         expires_at=row.expires_at,
         left_s=float(row.left_s),
         ended_s=float(row.ended_s or 0),

@@ -8,6 +8,7 @@ from typing import Final
 import structlog
 from sqlalchemy import select
 
+from webapp import jobs
 from webapp.core.errors import NotFoundError
 from webapp.domain.budget import Budget
 from webapp.domain.payments import (
@@ -16,6 +17,7 @@ from webapp.domain.payments import (
     check_leases,
     creations,
     settlement,
+    starts,
     tokens,
 )
 from webapp.domain.payments.checks import Check
@@ -63,6 +65,7 @@ def run_due(
     provider: str | None = None,
     told: Told | None = None,
     narrator: Narrator | None = None,
+    lingers: bool = False,
 ) -> Summary:
     """Read every attempt that is due, many side by side, and settle each by itself.
 
@@ -72,6 +75,8 @@ def run_due(
         provider: only those at this one.
         told: is called with each conclusion as it is reached.
         narrator: says what happens; by itself one that only writes the log.
+        lingers: when all is done, wait for those whose checkouts are asked for again in a moment,
+            unless another job waits for this process.
     """
     summary = Summary()
     health = _Health()
@@ -87,9 +92,11 @@ def run_due(
                 for check in check_leases.take_due(limit=limit, rooms=rooms, provider=provider):
                     budget.rows -= 1
                     narrator.call(check)
-                    within_s = check.timeout_s + PATIENCE_S
+                    within_s = check.longest_s + PATIENCE_S
                     calls.start(check.account_id, check, check.read, within_s=within_s)
             if calls.is_idle and not answered:
+                if lingers and not budget.is_spent and _is_worth_waiting():
+                    continue
                 narrator.end(summary)
                 return summary
             wait_s = 0 if answered else _LOOK_AGAIN_S
@@ -102,6 +109,11 @@ def run_due(
                 narrator.conclude(check, conclusion)
                 if told is not None:
                     told(conclusion)
+
+
+def _is_worth_waiting() -> bool:
+    """Wait a moment for the next step of a start, if there is one and nobody waits for us."""
+    return not jobs.is_awaited(jobs.QueueName.CHECKS) and starts.await_next(_LOOK_AGAIN_S)
 
 
 def _conclude_all(
@@ -222,8 +234,8 @@ def _settle(check: Check, read: Read, actor: str) -> Outcome | None:
     match read:
         case Found(observation):
             return settlement.apply(reference, observation, actor=actor)
-        case Missing():
-            creations.note_missing(reference, actor=actor)
+        case Missing(refusal):
+            creations.note_missing(reference, actor=actor, refusal=refusal)
         case Unreadable(reason, is_silent=is_silent):
             logger.warning("unreadable", attempt=reference, reason=reason)
             if not is_silent and check.is_repeated:

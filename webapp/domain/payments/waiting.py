@@ -11,6 +11,7 @@ from contextlib import contextmanager
 
 import structlog
 
+from webapp.core.errors import BusyError
 from webapp.extensions import settings
 
 logger = structlog.get_logger(__name__)
@@ -38,3 +39,16 @@ def room(provider: str) -> Iterator[bool]:
         if may:
             with _guard:
                 _waiting[provider] -= 1
+
+
+@contextmanager
+def room_or_refusal(provider: str) -> Iterator[None]:
+    """Count this thread among those that wait for a provider, until the block's end.
+
+    Raises:
+        BusyError: so many wait for it that this thread must not; nothing has been asked.
+    """
+    with room(provider) as may:
+        if not may:
+            raise BusyError("many are waiting for this provider: try again in a few seconds")
+        yield

@@ -146,7 +146,8 @@ def actor(name: str, users: Mapping[int, str]) -> str:
     """Return who did it.
 
     Args:
-        name: as the trail has it: `user:7`, `buyer`, `cli`, `sweep:expiry`, `provider:sandbox`.
+        name: as the trail has it: `user:7`, `key:<prefix>`, `buyer`, `cli`, `sweep:expiry`,
+            `provider:sandbox`.
         users: how the merchant's users are called, by id.
     """
     kind, _, which = name.partition(":")
@@ -155,6 +156,8 @@ def actor(name: str, users: Mapping[int, str]) -> str:
             return users.get(int(which), "somebody who has left")
         case "buyer":
             return "the buyer"
+        case "key":
+            return "one of your programs"
         case "cli":
             return "the operator"
         case "provider":

@@ -1,0 +1,78 @@
+// Presses "Pay" without leaving the page, so that a press that got lost is said in words and can be
+// repeated. Every sentence is the server's: docs/polling.md. Without it the form does the work.
+(() => {
+  "use strict";
+
+  // All attempts are used: the page is fetched anew once another may begin.
+  const pause = document.querySelector("[data-reload-after-s]");
+  if (pause) setTimeout(() => location.reload(), pause.dataset.reloadAfterS * 1000);
+
+  const form = document.querySelector("[data-pay]");
+  if (!form || !window.fetch || !window.AbortController) return;
+  const button = form.querySelector("[data-busy]");
+  const label = button.textContent;
+  let press; // the one under way
+
+  function say(what) {
+    for (const notice of document.querySelectorAll("[data-pay-notice]")) {
+      notice.hidden = notice.dataset.payNotice !== what;
+    }
+  }
+
+  function ready(text) {
+    press = undefined;
+    button.disabled = false;
+    button.textContent = text;
+  }
+
+  function fail(what) {
+    ready(button.dataset.again);
+    button.focus();
+    say(what);
+    // It may have arrived all the same: then the poll leads to the payment.
+    document.dispatchEvent(new Event("payment:check"));
+  }
+
+  function go(to) {
+    const { href, protocol } = new URL(to, location.href);
+    if (!/^https?:$/.test(protocol)) throw new TypeError(protocol);
+    location.assign(href);
+  }
+
+  async function pay() {
+    const mine = press = new AbortController();
+    let problem = "network";
+    button.disabled = true;
+    button.textContent = button.dataset.busy;
+    say();
+    const timer = setTimeout(() => { problem = "timeout"; mine.abort(); },
+      form.dataset.payTimeoutS * 1000);
+    try {
+      const answer = await fetch(form.action, {
+        method: "POST",
+        body: new URLSearchParams(new FormData(form)),
+        headers: { Accept: "application/json" },
+        signal: mine.signal,
+      });
+      if (answer.ok) return go((await answer.json()).location);
+      if (answer.status < 500) return form.submit(); // a refusal has a page of its own
+    } catch { /* said below */ } finally {
+      clearTimeout(timer);
+    }
+    if (press === mine) fail(problem);
+  }
+
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    if (!press) pay();
+  });
+
+  // Back from the bank, out of the browser's cache: ready for another press.
+  window.addEventListener("pageshow", ({ persisted }) => {
+    if (!persisted) return;
+    const left = press;
+    ready(label);
+    left?.abort();
+    say();
+  });
+})();

@@ -1,0 +1,106 @@
+"""The real site in a real browser, one of the buyer's pages at a time."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import pytest
+from flask import Flask
+from playwright.sync_api import BrowserContext, Dialog, Page, expect
+
+from tests.browser.tab import Tab, stop_time
+from tests.chromium import Console, share
+from tests.factories import Factories, fresh
+from tests.fakes.serving import served
+from tests.live.places import PLACES, Place
+from tests.live.site_line import SiteLine
+from webapp.models import PaymentLink
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Share one browser with every other folder that asks for it."""
+    share(config)
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A link, the page that shows it, and the line to the site."""
+
+    name: str
+    place: Place
+    make: Factories
+    link: PaymentLink
+    line: SiteLine
+    context: BrowserContext
+
+    @property
+    def pace_s(self) -> float:
+        """How often the page asks, in seconds."""
+        return self.place.pace_s
+
+    def open(self, page: Page) -> Page:
+        """Open the page in a tab."""
+        page.goto(self.line.address(self.name))
+        expect(page).to_have_url(self.line.address(self.name))
+        return page
+
+    def change(self) -> None:
+        """Have something happen that belongs on this page."""
+        self.make.change(self.link, version=fresh(self.link).version + 1)
+
+    def end(self) -> None:
+        """Have something happen after which the page must be left."""
+        self.place.end(self.make, fresh(self.link))
+
+    def leads_to_the_result(self, page: Page) -> None:
+        """Wait until a tab shows what has become of it."""
+        page.wait_for_url(self.line.address(self.place.result), timeout=15_000)
+
+
+@contextmanager
+def scene_of(name: str, app: Flask, make: Factories, context: BrowserContext) -> Iterator[Scene]:
+    """Serve the page of this name while the block runs; no tab is open yet."""
+    place = PLACES[name]
+    link = place.make(make)
+    line = SiteLine(app.wsgi_app, link.code)
+    with served(line) as line.url:
+        yield Scene(name, place, make, link, line, context)
+
+
+@pytest.fixture(params=PLACES)
+def scene(
+    request: pytest.FixtureRequest, rows: Flask, make: Factories, context: BrowserContext
+) -> Iterator[Scene]:
+    """Return each of the six pages in turn."""
+    with scene_of(request.param, rows, make, context) as scene:
+        yield scene
+        context.close()
+
+
+@pytest.fixture
+def tab(scene: Scene) -> Tab:
+    """Return a tab that shows the page, and whose clock stands still."""
+    stop_time(scene.context, scene.link.code)
+    tab = Tab(scene.context.new_page(), scene.line)
+    scene.open(tab.page)
+    return tab
+
+
+@pytest.fixture
+def rough(console: Console) -> None:
+    """Expect what the browser and htmx write about answers that failed."""
+    console.expect("Failed to load resource")
+    console.expect("htmx:")
+
+
+@pytest.fixture
+def dialogs(tab: Tab) -> list[str]:
+    """Return the kinds of dialogs that came up in `tab`; each is answered with "leave"."""
+    kinds: list[str] = []
+
+    def leave(dialog: Dialog) -> None:
+        kinds.append(dialog.type)
+        dialog.accept()
+
+    tab.page.on("dialog", leave)
+    return kinds

@@ -1,0 +1,57 @@
+"""The scenarios that were asked for by name, in real time."""
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.line import refused
+from tests.live.conftest import Scene
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.parametrize("scene", ["processing"], indirect=True),
+]
+
+
+@pytest.fixture
+def page(scene: Scene) -> Page:
+    return scene.open(scene.context.new_page())
+
+
+def test_pending_refreshes(scene: Scene, page: Page) -> None:
+    scene.line.wait_for_polls(1)
+    scene.end()
+    scene.leads_to_the_result(page)
+    expect(page.get_by_text("Paid", exact=True)).to_be_visible()
+
+
+@pytest.mark.usefixtures("rough")
+def test_api_error_recovers(scene: Scene, page: Page) -> None:
+    scene.line.will_answer(refused(500))
+    scene.end()
+    scene.line.wait_for_polls(1)
+    scene.leads_to_the_result(page)
+
+
+def test_invalidation_on_update(scene: Scene, page: Page) -> None:
+    scene.line.wait_for_polls(1)
+    scene.change()
+    for count in (2, 3):
+        scene.line.wait_for_polls(count)
+    first, _, third = (poll.headers["IF_NONE_MATCH"] for poll in scene.line.polls[:3])
+    assert first != third
+    assert scene.line.statuses.count(200) == 1
+
+
+def test_manual_and_auto_refresh(scene: Scene, page: Page) -> None:
+    button = page.locator("[data-poll-check] button")
+    scene.line.wait_for_polls(1)
+    page.wait_for_timeout(1100)  # a click sooner after an answer is the same wish
+    scene.line.gate.clear()
+    button.click()
+    expect(button).to_have_text("Refreshing...")
+    expect(button).to_be_disabled()
+    scene.line.gate.set()
+    expect(button).to_have_text("Refresh Status")
+    expect(button).to_be_enabled()
+    scene.end()
+    scene.leads_to_the_result(page)

@@ -1,0 +1,46 @@
+"""What the buyer reads of a sitting: the only place of these sentences."""
+
+from typing import Final, Literal
+
+from webapp.core.states import SessionState
+
+Interruption = Literal["timeout", "network", "declined"]
+
+_INTERRUPTED: Final = {
+    "timeout": "Payment timeout (attempt {count}/{most}). You can retry or cancel.",
+    "network": "Network error detected (attempt {count}/{most}). Would you like to retry?",
+    "declined": "Payment declined (attempt {count}/{most}). Would you like to retry?",
+}
+
+_STARTING: Final = "Processing payment..."
+_WAITING: Final = "Payment request submitted! Waiting for verification..."
+
+_PLAIN: Final = {
+    SessionState.INITIATED: "Ready to pay",
+    SessionState.COMPLETED: "Paid",
+    SessionState.CANCELED: "Payment cancelled",
+    SessionState.EXPIRED: "Session not found",
+    SessionState.FAILED_MAX_RETRIES: "Maximum retry attempts exceeded.",
+}
+
+
+def sentence(
+    state: SessionState, *, interruption: str | None, is_starting: bool, count: int, most: int
+) -> str:
+    """Return what a sitting says.
+
+    Args:
+        state: the sitting's.
+        interruption: why it was interrupted; where nobody noted it, that counts as a time-out.
+        is_starting: nobody knows yet where the checkout is.
+        count: how many attempts were begun.
+        most: how many there may be.
+    """
+    match state:
+        case SessionState.PROCESSING:
+            return _STARTING if is_starting else _WAITING
+        case SessionState.INTERRUPTED:
+            words = _INTERRUPTED[interruption or "timeout"]
+            return words.format(count=count, most=most)
+        case _:
+            return _PLAIN[state]

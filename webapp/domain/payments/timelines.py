@@ -1,0 +1,111 @@
+"""Timelines: what a buyer may know of what happened to a link, in order and without a name."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import Any, Final
+
+from sqlalchemy import BigInteger, Select, bindparam, select
+
+from webapp.core.states import LinkState
+from webapp.extensions import db
+from webapp.models import Event, Merchant, PaymentEvent, PaymentLink
+
+# The newest steps are shown; whoever tries for hours need not read all of it.
+MOST: Final = 12
+# So many rows are read for them. Repeats fall together, and a link with more than this is rare.
+_ROWS: Final = 60
+
+# What is told under which key; two names with one key are one thing to a buyer.
+_KEYS: Final = {
+    "link_opened": "opened",
+    "payment_started": "started",
+    "payment_resumed": "resumed",
+    "payment_declined": "declined",
+    "payment_interrupted": "interrupted",
+    "retries_exhausted": "exhausted",
+    "session_canceled": "left",
+    "payment_confirmed": "paid",
+    "paid_late": "paid",
+    "review_accepted": "paid",
+    "payment_mismatched": "checked",
+    "paid_late_unfulfilled": "checked",
+    "review_dismissed": "dismissed",
+    "review_refunded": "refunded",
+    "payment_refunded": "refunded",
+    "link_expired": "expired",
+    "link_canceled": "canceled",
+    "email_sent": "delivered",
+    "email_failed": "undelivered",
+}
+
+# A sitting and an attempt that are paid late say so too; only the link's word is the order's.
+_OF_THE_LINK: Final = frozenset({"paid", "checked"})
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing that happened, under its key, such as `opened`, `declined` or `tickets`."""
+
+    key: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """The steps, the oldest first, and the zone in which their times are told."""
+
+    steps: tuple[Step, ...]
+    timezone: str
+
+
+def of_link(link_id: int) -> Timeline:
+    """Return what happened to a link, as everyone may know it who has its code."""
+    return of_rows(db.session.execute(question(), {"link_id": link_id}).all())
+
+
+def of_rows(rows: Sequence[Any]) -> Timeline:
+    """Read the rows of `question()`, whoever fetched them: their states may be plain words."""
+    steps: list[Step] = []
+    for row in reversed(rows):
+        for key in _keys(row):
+            if not steps or steps[-1].key != key:
+                steps.append(Step(key, row.happened_at))
+    timezone = rows[0].event_timezone or rows[0].timezone if rows else "UTC"
+    return Timeline(tuple(steps[-MOST:]), timezone)
+
+
+def _keys(row: Any) -> list[str]:  # noqa: ANN401  # a row of the query below
+    key = _KEYS[row.name]
+    if key == "interrupted":
+        return [row.reason if row.reason in {"network", "declined"} else "timeout"]
+    if key in _OF_THE_LINK and row.to_state not in {LinkState.PAID, LinkState.REVIEW}:
+        return []
+    # Tickets are made in the transaction of "paid".
+    return ["paid", "tickets"] if key == "paid" and row.ticket_count else [key]
+
+
+@cache
+def question() -> Select[*tuple[Any, ...]]:
+    """Return the query behind every timeline; its parameter is `link_id`."""
+    return (
+        select(
+            PaymentEvent.name,
+            PaymentEvent.to_state,
+            PaymentEvent.detail["reason"].astext.label("reason"),
+            PaymentEvent.happened_at,
+            PaymentLink.ticket_count,
+            Event.timezone.label("event_timezone"),
+            Merchant.timezone,
+        )
+        .join(PaymentLink, PaymentLink.id == PaymentEvent.link_id)
+        .join(Merchant, Merchant.id == PaymentLink.merchant_id)
+        .join(Event, Event.id == PaymentLink.event_id, isouter=True)
+        .where(
+            PaymentEvent.link_id == bindparam("link_id", type_=BigInteger),
+            PaymentEvent.name.in_(_KEYS),
+        )
+        .order_by(PaymentEvent.version.desc())
+        .limit(_ROWS)
+    )
