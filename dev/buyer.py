@@ -89,7 +89,8 @@ class Buyer:
                 if time.monotonic() > deadline:
                     raise GaveUpError(f"{path}: {type(error).__name__}") from error
             else:
-                if answer.status_code < 500:
+                # Nor is "too often" an answer: whoever waits is let in again.
+                if answer.status_code < 500 and answer.status_code != 429:
                     return answer
                 if time.monotonic() > deadline:
                     raise GaveUpError(f"{path}: {answer.status_code}")

@@ -143,8 +143,7 @@ TRUTH_FROM_A_READ: Final = (
         file=f"{_PAYMENTS}/creations.py",
         old="was_missed = attempt.missing_count > 0 and age_s",
         new="was_missed = age_s",
-        test="tests/domain/test_starts_at_bank.py"
-        "::test_nothing_is_asked_for_again_before_a_read_has_found_nothing",
+        test="tests/domain/test_starts.py::test_nothing_is_asked_for_again_that_no_read_has_missed",
     ),
     Guard(
         law=2,

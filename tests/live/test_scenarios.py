@@ -4,6 +4,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.line import refused
+from tests.conftest import Configure
 from tests.live.conftest import Scene
 
 pytestmark = [
@@ -13,10 +14,17 @@ pytestmark = [
 
 
 @pytest.fixture
+def quick(configure: Configure) -> None:
+    """Make the page ask twice a second."""
+    configure(poll_interval_s=0.5)
+
+
+@pytest.fixture
 def page(scene: Scene) -> Page:
     return scene.open(scene.context.new_page())
 
 
+@pytest.mark.usefixtures("quick")
 def test_pending_refreshes(scene: Scene, page: Page) -> None:
     scene.line.wait_for_polls(1)
     scene.end()
@@ -24,7 +32,7 @@ def test_pending_refreshes(scene: Scene, page: Page) -> None:
     expect(page.get_by_text("Paid", exact=True)).to_be_visible()
 
 
-@pytest.mark.usefixtures("rough")
+@pytest.mark.usefixtures("quick", "rough")
 def test_api_error_recovers(scene: Scene, page: Page) -> None:
     scene.line.will_answer(refused(500))
     scene.end()
@@ -32,6 +40,7 @@ def test_api_error_recovers(scene: Scene, page: Page) -> None:
     scene.leads_to_the_result(page)
 
 
+@pytest.mark.usefixtures("quick")
 def test_invalidation_on_update(scene: Scene, page: Page) -> None:
     scene.line.wait_for_polls(1)
     scene.change()

@@ -18,7 +18,7 @@ from tests.factories import Factories, everything, fresh
 from tests.sandbox.process import eventually
 from webapp.core import clock
 from webapp.core.money import Money
-from webapp.core.states import MAY_HOLD_MONEY, AttentionState, LinkState
+from webapp.core.states import MAY_HOLD_MONEY, AttemptState, AttentionState, LinkState
 from webapp.domain.budget import Budget
 from webapp.domain.desk import merchants
 from webapp.domain.payments import (
@@ -101,7 +101,14 @@ class Till(ABC):
         return db.session.scalars(query.execution_options(populate_existing=True)).one()
 
     def reach(self, link: PaymentLink) -> PaymentAttempt:
-        """Return the attempt that the buyer can pay now: the one under way, or another one."""
+        """Return the attempt that the buyer can pay now: the one under way, or another one.
+
+        One that takes the place of a checkout whose address was lost is asked for by the worker.
+        """
+        if any(attempt.state is AttemptState.CREATED for attempt in everything(PaymentAttempt)):
+            self.configure(start_pause_s=0.01)
+            for _ in range(_ROUNDS):
+                self.sweep()
         for attempt in everything(PaymentAttempt):
             if attempt.link_id == link.id and attempt.state in MAY_HOLD_MONEY:
                 assert attempt.checkout_url is not None

@@ -4,6 +4,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
+from tests.chromium import Console
 from tests.conftest import Configure
 from tests.domain.at_bank import AtBank
 from tests.domain.closings import step
@@ -12,6 +13,9 @@ from webapp.domain.payments import audit
 from webapp.models import PaymentAttempt, PaymentLink
 
 pytestmark = pytest.mark.browser
+
+# The shop asks the bank for a checkout, and the bank shows its page.
+PATIENCE_MS = 20_000
 
 
 @pytest.fixture
@@ -22,8 +26,10 @@ def link(at_bank: AtBank, make: Factories, configure: Configure) -> PaymentLink:
 
 
 @pytest.fixture
-def tab(site: str, link: PaymentLink, page: Page) -> Page:
+def tab(site: str, link: PaymentLink, page: Page, console: Console) -> Page:
     """A tab that was at the bank, and came back without having paid."""
+    console.expect("htmx:")  # a poll may be under way when the page is left
+    page.set_default_timeout(PATIENCE_MS)
     page.goto(f"{site}/pay/{link.code}")
     page.get_by_role("button", name="Pay €25.00").click()
     page.get_by_role("button", name="Pay", exact=True).wait_for()
