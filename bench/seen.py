@@ -27,38 +27,55 @@ _PATIENCE_MS: Final = 30_000
 _STOOD: Final = "performance.timeOrigin + performance.timing.domContentLoadedEventEnd - "
 _BEGAN: Final = "performance.timing.navigationStart"
 
+# How long the buyers have been back, in seconds: a page asks every second for the first 15, every
+# 3 s for three minutes, and every 5 s from then on.
+_SOON: Final = 0
+_LATE: Final = 40
+_SLOW: Final = 240
+
 _AGED: Final = """
-    UPDATE payment_attempt SET created_at = now() - interval '5 min',
-                               returned_at = now() - interval '4 min' WHERE link_id = ANY(%s)
+    UPDATE payment_attempt SET created_at = created_at - %s * interval '1 s',
+                               returned_at = returned_at - %s * interval '1 s'
+    WHERE link_id = ANY(%s)
 """
 
 
 def measure(stack: Stack, office: Office, books: Books) -> list[Result]:
-    """Settle while pages wait: soon after the buyers' return, and when they wait for minutes."""
+    """Settle while pages wait: soon after the buyers' return, later, and after minutes."""
     with sync_playwright() as playwright, office.app.app_context():
         context = launch(playwright).new_context()
-        soon = _seconds(stack, context, books, is_late=False)
-        late = _seconds(stack, context, books, is_late=True)
+        soon = seconds(stack, context, books, waited_s=_SOON)
+        late = seconds(stack, context, books, waited_s=_LATE)
+        slow = seconds(stack, context, books, waited_s=_SLOW)
         context.close()
-    print(f"commit to page, soon: {spread(soon)}")
-    print(f"commit to page, late: {spread(late)}")
+    for name, found in (("soon", soon), ("late", late), ("slow", slow)):
+        print(f"commit to page, {name}: {spread(found)}")
     return [
         Result("status.commit_to_page_p50_s", percentile(soon, 50), "s"),
         Result("status.commit_to_page_p95_s", percentile(soon, 95), "s"),
         Result("status.commit_to_page_late_p95_s", percentile(late, 95), "s"),
+        Result("status.commit_to_page_slow_p95_s", percentile(slow, 95), "s"),
     ]
 
 
-def _seconds(
-    stack: Stack, context: BrowserContext, books: Books, *, is_late: bool, samples: int = SAMPLES
+def seconds(
+    stack: Stack, context: BrowserContext, books: Books, *, waited_s: int, samples: int = SAMPLES
 ) -> list[float]:
+    """Return how long each page took, in seconds.
+
+    Args:
+        stack: the application.
+        context: the browser.
+        books: its database.
+        waited_s: for how long the buyers have been back when their pages are opened.
+        samples: how many at least.
+    """
     found: list[float] = []
     while len(found) < samples:
         waiting = [pending.make(random.randrange(10**9)) for _ in range(_AT_ONCE)]  # noqa: S311
         for one in waiting:
             attempts.note_return(one.link_id)
-        if is_late:
-            books.execute(_AGED.encode(), [[one.link_id for one in waiting]])
+        books.execute(_AGED.encode(), [waited_s, waited_s, [one.link_id for one in waiting]])
         pages = [context.new_page() for _ in waiting]
         for page, one in zip(pages, waiting, strict=True):
             page.goto(f"{stack.url}/pay/{one.code}/processing")

@@ -189,6 +189,8 @@ PAGES: Final[Mapping[str, Visit]] = {
     "desk-cancel": _desk("/desk/links/DEMO-DRAFT/cancel"),
     "desk-refund": _refund,
     "desk-refund-wrong": _wrong_refund,
+    "desk-keys": _desk("/desk/keys"),
+    "desk-sites": _desk("/desk/sites"),
     "desk-account": _desk("/desk/account"),
     "desk-account-sumup": _desk("/desk/account/connect/sumup"),
     "desk-account-stripe": _desk("/desk/account/connect/stripe"),
