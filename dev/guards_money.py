@@ -39,8 +39,8 @@ ONE_DOOR: Final = (
         law=1,
         what="money booked by the settlement alone, here also by pressing Pay",
         file=f"{_PAYMENTS}/checkouts.py",
-        old="    url = creations.record(reference, creation, actor=ACTOR)\n",
-        new="    url = captures.take(attempt, creation.payments, actor=ACTOR)\n",
+        old="    url = creations.record(reference, creation, actor=actor)\n",
+        new="    url = captures.take(attempt, creation.payments, actor=actor)\n",
         test="tests/house/test_one_door.py::test_only_the_settlement_books_money",
     ),
     Guard(

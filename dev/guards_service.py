@@ -78,8 +78,8 @@ NO_CALL_UNDER_LOCK: Final = (
         law=6,
         what="the checkout asked for after the commit; here before it",
         file=f"{_PAYMENTS}/checkouts.py",
-        old="    asked = ask(begun)\n    return Started(",
-        new="        asked = ask(begun)\n    return Started(",
+        old="    asked = ask(begun, actor=ACTOR)\n    return Started(",
+        new="        asked = ask(begun, actor=ACTOR)\n    return Started(",
         test="tests/domain/test_calls_outside.py::test_nothing_is_locked_while_a_bank_says_nothing",
     ),
     Guard(

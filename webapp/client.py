@@ -1,11 +1,15 @@
 """Who is at the other end of a request."""
 
+import ipaddress
+import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from flask import request
 
 from webapp.extensions import settings
+
+_KEY: Final = re.compile(r"bearer +(\S+) *", re.IGNORECASE)
 
 
 def address() -> str:
@@ -22,3 +26,26 @@ def address_in(environ: Mapping[str, Any], *, is_behind_proxy: bool) -> str:
     forwarded = environ.get("HTTP_X_FORWARDED_FOR", "") if is_behind_proxy else ""
     last: str = forwarded.rpartition(",")[2].strip() or environ.get("REMOTE_ADDR", "")
     return last
+
+
+def network_of(address: str) -> str:
+    """Return what is counted for an address: of IPv6 the network that one customer has alone."""
+    if ":" not in address:
+        return address
+    try:
+        known = ipaddress.IPv6Address(address.partition("%")[0])
+    except ValueError:
+        return address
+    return str(known.ipv4_mapped or f"{int(known) >> 64:x}/64")
+
+
+def key() -> str | None:
+    """Return the key that a program sends as `Authorization: Bearer …`; empty where it is spoilt.
+
+    None is for whoever sends none.
+    """
+    sent = request.headers.get("Authorization", "")
+    if sent[:7].strip().lower() != "bearer":
+        return None
+    said = _KEY.fullmatch(sent)
+    return said[1] if said else ""

@@ -11,7 +11,8 @@
   if (!form || !window.fetch || !window.AbortController) return;
   const button = form.querySelector("[data-busy]");
   const label = button.textContent;
-  let press; // the one under way
+  let press; // the one under way, or on its way to where it was answered that one pays
+  let timer;
 
   function say(what) {
     for (const notice of document.querySelectorAll("[data-pay-notice]")) {
@@ -20,7 +21,9 @@
   }
 
   function ready(text) {
+    clearTimeout(timer);
     press = undefined;
+    delete form.dataset.pressed;
     button.disabled = false;
     button.textContent = text;
   }
@@ -33,6 +36,11 @@
     document.dispatchEvent(new Event("payment:check"));
   }
 
+  function stayed() { // The way there was stopped, or leads nowhere: the page still is of use.
+    ready(label);
+    document.dispatchEvent(new Event("payment:check"));
+  }
+
   function go(to) {
     const { href, protocol } = new URL(to, location.href);
     if (!/^https?:$/.test(protocol)) throw new TypeError(protocol);
@@ -41,12 +49,16 @@
 
   async function pay() {
     const mine = press = new AbortController();
+    const late = (act) => {
+      clearTimeout(timer);
+      timer = setTimeout(act, form.dataset.payTimeoutS * 1000);
+    };
     let problem = "network";
+    form.dataset.pressed = ""; // polling.js holds its moves
     button.disabled = true;
     button.textContent = button.dataset.busy;
     say();
-    const timer = setTimeout(() => { problem = "timeout"; mine.abort(); },
-      form.dataset.payTimeoutS * 1000);
+    late(() => { problem = "timeout"; mine.abort(); });
     try {
       const answer = await fetch(form.action, {
         method: "POST",
@@ -54,11 +66,15 @@
         headers: { Accept: "application/json" },
         signal: mine.signal,
       });
-      if (answer.ok) return go((await answer.json()).location);
-      if (answer.status < 500) return form.submit(); // a refusal has a page of its own
-    } catch { /* said below */ } finally {
-      clearTimeout(timer);
-    }
+      if (answer.ok) {
+        go((await answer.json()).location);
+        return late(stayed);
+      }
+      if (answer.status < 500) {
+        form.submit(); // a refusal has a page of its own
+        return late(stayed);
+      }
+    } catch { /* said below */ }
     if (press === mine) fail(problem);
   }
 

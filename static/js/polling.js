@@ -5,6 +5,11 @@
   const region = document.querySelector("[data-poll]");
   if (!region || !window.htmx) return; // Without htmx the page's plain forms and links do the work.
 
+  // htmx writes into the console what it did not hear of: what that means, the page says itself.
+  htmx.logger = (_, name, detail) => {
+    if (/:(afterRequest|sendError|sendAbort|timeout)$/.test(name)) delete detail.error;
+  };
+
   // htmx notes the page's address for a history that we do not use; nothing is kept in the browser.
   try { sessionStorage.removeItem("htmx-current-path-for-history"); } catch { /* nor can htmx */ }
 
@@ -26,6 +31,8 @@
   let relayed = false; // the question under way is because of such news
   let pollTimer, limitTimer, tabs, focused, checkFocused;
 
+  // While a press on "Pay" is under way its answer is the better way on, if one comes.
+  const isPressed = () => document.querySelector("[data-pressed]") !== null;
   const since = (moment) => performance.now() - moment; // ms; never jumps when the clock is set
   const show = (notice, on) => { if (notice?.hidden === on) notice.hidden = !on; };
   const arm = (ms) => { clearTimeout(pollTimer); pollTimer = setTimeout(ask, ms); };
@@ -134,7 +141,7 @@
   }
 
   function giveUp() { // While the server is away, its page would be the browser's error page.
-    if (!failures) return leave(() => location.replace(expiredUrl));
+    if (!failures && !isPressed()) return leave(() => location.replace(expiredUrl));
     ask();
     limit(giveUp, 60);
   }
@@ -159,7 +166,8 @@
     }
     event.preventDefault();
     if (done) return;
-    if (redirect) move(redirect, xhr);
+    if (redirect && isPressed()) succeeded(xhr);
+    else if (redirect) move(redirect, xhr);
     else if (xhr.status === 304) succeeded(xhr);
     else if ([401, 403, 404, 410].includes(xhr.status)) gone(xhr);
     else failed(xhr);
@@ -214,7 +222,9 @@
   window.addEventListener("focus", wake);
   window.addEventListener("online", () => { failures = 0; wake(); });
   window.addEventListener("pagehide", () => tabs?.close()); // open, it may keep us out of bfcache
-  window.addEventListener("pageshow", (event) => { if (event.persisted) { listen(); ask(); } });
+  window.addEventListener("pageshow", (event) => {
+    if (event.persisted) { listen(); shown(); ask(); }
+  });
 
   listen();
   wait(region.dataset.pollAfter);

@@ -14,7 +14,7 @@ from tests.web.desk import desk_of, sign_in, user_of
 from webapp.core import clock
 from webapp.core.errors import InvalidInputError
 from webapp.domain.desk import api_keys
-from webapp.models import ApiKey, PaymentEvent
+from webapp.models import ApiKey, PaymentEvent, User
 
 ACTIVE = "/api/payments/sessions/active"
 
@@ -145,3 +145,11 @@ def test_the_trail_names_the_program_and_the_desk_says_it_in_words(
     assert (last.name, last.actor) == ("session_canceled", f"key:{key.prefix}")
     page = desk_of(rows, make).get(f"/desk/links/{link.reference}")
     assert "one of your programs" in words(page)
+
+
+def test_the_trail_names_who_acts_from_the_desk(make: Factories, rows: Flask) -> None:
+    path = f"/api/payments/session/{make.pending().session.reference}"
+    assert desk_of(rows, make).client.post(f"{path}/cancel").status_code == 200
+    (owner,) = everything(User)
+    told = {event.name: event.actor for event in everything(PaymentEvent)}
+    assert told["session_canceled"] == told["closing_begun"] == f"user:{owner.id}"

@@ -8,12 +8,12 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from tests.api.programs import Program, data, problem
-from tests.factories import Factories, everything, fresh
+from tests.factories import Factories, everything, fresh, paid
 from tests.house.test_bad_input import books
 from tests.web.desk import desk_of
 from webapp.core import clock
 from webapp.core.states import SessionState
-from webapp.domain.payments import links, sessions
+from webapp.domain.payments import links, sessions, settlement
 from webapp.extensions import settings
 from webapp.models import PaymentAttempt, PaymentLink, PaymentSession
 
@@ -302,7 +302,12 @@ def test_what_is_no_sitting_is_not_there(client: FlaskClient, name: str) -> None
 def test_a_sitting_that_was_paid_stays_there_after_its_time(
     make: Factories, client: FlaskClient
 ) -> None:
-    path = create(client, make.link())
-    make.change(begun(), state=SessionState.COMPLETED, expires_at=clock.now() - timedelta(hours=1))
+    link = make.link()
+    path = create(client, link)
+    cookie = client.get_cookie("sitting", path=f"/pay/{link.code}")
+    assert cookie is not None
+    attempt = make.pending(link, token=cookie.value)
+    settlement.apply(attempt.reference, paid(attempt), actor="test")
+    make.change(begun(), expires_at=clock.now() - timedelta(hours=1))
     assert data(client.get(path))["status"] == "COMPLETED"
     assert fresh(begun()).state is SessionState.COMPLETED

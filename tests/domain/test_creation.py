@@ -11,9 +11,18 @@ from tests.factories import Factories, everything, fresh, observed, paid
 from webapp.core import clock
 from webapp.core.errors import NotFoundError
 from webapp.core.states import AttemptState, LinkState, SessionState
-from webapp.domain.payments import attempts, audit, creations, links, settlement, trails
+from webapp.domain.payments import (
+    attempts,
+    audit,
+    closing,
+    creations,
+    links,
+    settlement,
+    trails,
+)
+from webapp.domain.transaction import lock, transaction
 from webapp.extensions import queue_redis
-from webapp.models import AttentionItem, PaymentAttempt
+from webapp.models import AttentionItem, PaymentAttempt, PaymentLink
 from webapp.providers.base import Created, Creation, ProviderState, Refused, Unanswered
 
 MADE = Created("chk-1", "https://bank.example/chk-1")
@@ -225,3 +234,24 @@ def test_a_checkout_that_is_found_after_its_link_has_ended_is_only_watched(make:
     settlement.apply(attempt.reference, paid(attempt), actor="test")
     assert fresh(attempt.link).state is LinkState.PAID
     assert audit.run().is_clean
+
+
+@pytest.mark.parametrize("reason", [closing.RETRY, closing.CANCEL])
+def test_nobody_is_sent_to_a_checkout_that_is_being_closed(make: Factories, reason: str) -> None:
+    attempt = make.created()
+    now = clock.now()
+    make.change(attempt.link, closing_for=reason, closing_since=now, closing_due_at=now)
+    assert record(attempt, MADE) is None
+    assert (fresh(attempt).state, attempt.checkout_url) == (AttemptState.PENDING, MADE.url)
+
+
+def test_nobody_is_sent_to_pay_a_second_time_what_was_paid_meanwhile(make: Factories) -> None:
+    first = make.pending()
+    with transaction():
+        link = lock(PaymentLink, PaymentLink.id == first.link_id)
+        attempts.let_go(link, [first.reference], actor="test")
+    second = make.created(first.link)
+    settlement.apply(first.reference, paid(first), actor="test")
+    assert fresh(first.link).state is LinkState.PAID
+    assert record(second, MADE) is None
+    assert fresh(second).state is AttemptState.PENDING

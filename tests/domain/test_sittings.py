@@ -17,6 +17,7 @@ from webapp.core.errors import (
     RetriesExhaustedError,
     SessionOverError,
 )
+from webapp.core.money import Money
 from webapp.core.public_status import SESSION_STATUS
 from webapp.core.states import AttemptState, LinkState, SessionState
 from webapp.domain.payments import (
@@ -24,6 +25,7 @@ from webapp.domain.payments import (
     closing,
     creations,
     links,
+    reviews,
     sessions,
     settlement,
     sittings,
@@ -380,3 +382,28 @@ def test_a_browser_without_a_sitting_is_told_of_none(make: Factories) -> None:
     assert sittings.of_browser(elsewhere.id, holder.token) is None
     for token in (None, "", references.token()):
         assert sittings.of_browser(sitting.link_id, token) is None
+
+
+def test_money_that_a_person_has_to_accept_first_is_not_called_paid(make: Factories) -> None:
+    attempt, sitting, holder = under_way(make)
+    little = paid(attempt, money=Money(1, attempt.currency))
+    settlement.apply(attempt.reference, little, actor="test")
+    assert fresh(attempt.link).state is LinkState.REVIEW
+    waiting = "Payment request submitted! Waiting for verification..."
+    for verb in (sittings.get, sittings.complete, sittings.cancel):
+        told = verb(sitting.reference, holder)
+        assert (told.state, told.message) == (SessionState.PROCESSING, waiting)
+        assert not told.can_resume
+    seconds_ago(make, sitting)
+    assert sittings.get(sitting.reference, holder).state is SessionState.PROCESSING
+    reviews.accept(make.shop, attempt.link.code, actor="test")
+    assert sittings.get(sitting.reference, holder).message == "Paid"
+
+
+def test_money_that_nobody_accepted_is_not_called_paid(make: Factories) -> None:
+    attempt, sitting, holder = under_way(make)
+    little = paid(attempt, money=Money(1, attempt.currency))
+    settlement.apply(attempt.reference, little, actor="test")
+    reviews.dismiss(make.shop, attempt.link.code, reason="too little", actor="test")
+    told = sittings.get(sitting.reference, holder)
+    assert (told.state, told.message) == (SessionState.CANCELED, "Payment cancelled")

@@ -16,7 +16,7 @@ from webapp.core.states import AttemptState, LinkState, SessionState
 from webapp.domain.payments import audit, sittings, waiting
 from webapp.domain.payments.sittings import Holder, Sitting
 from webapp.extensions import queue_redis
-from webapp.models import PaymentAttempt, PaymentLink
+from webapp.models import PaymentAttempt, PaymentEvent, PaymentLink
 
 
 def sit(link: PaymentLink) -> tuple[Sitting, Holder]:
@@ -79,6 +79,20 @@ def test_a_refused_attempt_says_so_and_can_be_repeated(at_bank: AtBank, make: Fa
     assert (resumed.url, resumed.was_refused) == (None, True)
     assert (resumed.sitting.interruption, resumed.sitting.can_resume) == ("network", True)
     assert sittings.resume(sitting.reference, holder).url is not None
+
+
+@pytest.mark.parametrize("fault", ["", "create_refused"])
+def test_whatever_a_program_does_for_its_buyer_bears_its_name(
+    at_bank: AtBank, make: Factories, fault: str
+) -> None:
+    sitting, _ = sit(make.link())
+    if fault:
+        at_bank.script(fault)
+    before = len(everything(PaymentEvent))
+    sittings.resume(sitting.reference, Holder(merchant=make.shop, actor="key:abc"))
+    told = everything(PaymentEvent)[before:]
+    assert len(told) >= 2
+    assert {event.actor for event in told} == {"key:abc"}
 
 
 def test_where_nobody_has_said_where_the_tickets_go_it_is_asked_for(

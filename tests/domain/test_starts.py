@@ -8,18 +8,21 @@ from tasks import payments as tasks
 from tests.conftest import Configure
 from tests.domain.sitting_down import age, names_of, state_of
 from tests.factories import Factories, fresh, observed, paid
+from tests.web.statements import statements
 from webapp import jobs
 from webapp.core import clock
 from webapp.core.errors import LinkNotPayableError, NotFoundError, PaymentInFlightError
-from webapp.core.states import AttemptState, SessionState
+from webapp.core.states import AccountState, AttemptState, SessionState
 from webapp.domain.payments import (
     attempts,
     check_leases,
     closing,
     creations,
+    expiry,
     links,
     sessions,
     settlement,
+    sittings,
     starts,
     verification,
 )
@@ -200,6 +203,16 @@ def test_a_link_that_is_being_canceled_stays_so_when_its_buyer_tries_again(
     assert fresh(attempt.link).closing_for == closing.CANCEL
 
 
+def test_nobody_delays_the_end_of_a_link_by_trying_again(make: Factories) -> None:
+    attempt, token = begun(make)
+    age(make, attempt, 31)
+    make.overdue(attempt.link)
+    starts.again(attempt.link.code, None)
+    sittings.leave(attempt.link.code, token)
+    assert fresh(attempt.link).closing_for is None
+    assert expiry._mark_overdue(10) == 1
+
+
 def test_there_is_no_way_to_leave_what_is_not_there(make: Factories) -> None:
     for code in ("AAAAAAAA", make.draft().code):
         with pytest.raises(NotFoundError):
@@ -263,6 +276,26 @@ def test_nothing_is_asked_for_again_while_its_link_is_being_closed(
     attempt = missed(make)
     now = clock.now()
     make.change(attempt.link, closing_for=reason, closing_since=now, closing_due_at=now)
+    assert not taken(attempt)
+
+
+def test_how_many_are_due_costs_no_more_questions(make: Factories) -> None:
+    def ask(count: int) -> int:
+        due = clock.now() - timedelta(seconds=1)
+        for _ in range(count):
+            make.change(make.pending(), next_check_at=due)
+        with statements() as seen:
+            assert len(check_leases.take_due(limit=50, rooms={})) == count
+        return len(seen)
+
+    assert ask(6) == ask(1)
+
+
+def test_nothing_is_asked_for_again_at_an_account_that_takes_no_payments(
+    make: Factories,
+) -> None:
+    attempt = missed(make)
+    make.change(attempt.provider_account, state=AccountState.DISCONNECTING)
     assert not taken(attempt)
 
 

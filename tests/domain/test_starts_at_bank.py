@@ -12,12 +12,14 @@ from tests.domain.at_fakes import FAKES, at_fake
 from tests.domain.closings import step
 from tests.domain.sitting_down import age, names_of, state_of
 from tests.factories import Factories, everything, fresh
+from tests.properties.fates import Killed
 from tests.sandbox.merchant import press
+from webapp.core import clock
 from webapp.core.errors import LinkNotPayableError
 from webapp.core.money import Money
 from webapp.core.states import AttemptState, LinkState, SessionState
 from webapp.domain.budget import Budget
-from webapp.domain.payments import audit, checkouts, starts, verification, waiting
+from webapp.domain.payments import audit, checkouts, starts, tokens, verification, waiting
 from webapp.domain.payments.settlement import Outcome
 from webapp.extensions import queue_redis
 from webapp.jobs import QueueName
@@ -166,6 +168,29 @@ def test_who_may_not_wait_for_the_provider_leaves_it_to_the_worker(
     assert asks == [attempt.reference]
     assert fresh(attempt).state is AttemptState.PENDING
     pay_and_prove(attempt)
+
+
+def test_who_dies_before_the_provider_was_asked_leaves_it_to_the_worker(
+    shop: Shop, asks: list[str]
+) -> None:
+    link = shop.link()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tokens, "create", _die)
+        with pytest.raises(Killed):
+            checkouts.start(link.code, token=None, buyer_email=None)
+    (attempt,) = everything(PaymentAttempt)
+    assert (asks, attempt.state, attempt.start_tries) == ([], AttemptState.CREATED, 1)
+    # The first look comes after twenty seconds, in good time before the buyer is told to give up.
+    age(shop.make, attempt, 21)
+    shop.make.change(attempt, next_check_at=clock.now())
+    work()
+    assert set(asks) == {attempt.reference}
+    assert state_of(attempt) == UNDER_WAY
+    pay_and_prove(fresh(attempt))
+
+
+def _die(*_: object, **__: object) -> Creation:
+    raise Killed
 
 
 def test_a_request_that_is_refused_when_repeated_ends_the_attempt_at_once(

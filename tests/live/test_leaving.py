@@ -50,3 +50,31 @@ def test_back_to_a_stale_page_lands_on_the_result(scene: Scene) -> None:
     page.go_back(wait_until="commit")
     scene.leads_to_the_result(page)
     expect(page.locator("#payment-status")).to_be_visible()
+
+
+def test_a_poll_that_is_cut_off_says_nothing_in_the_console_and_is_asked_again(
+    scene: Scene, tab: Tab
+) -> None:
+    tab.let_pass(2)
+    scene.line.gate.clear()
+    tab.check_button.click()
+    expect(tab.check_button).to_have_text("Refreshing...")
+    tab.page.evaluate("stop()")  # as a browser does with what is under way when it is left
+    expect(tab.check_button).to_have_text("Refresh Status")
+    scene.line.gate.set()
+    tab.asks_after(6, jitter=0.1)
+
+
+@pytest.mark.parametrize("scene", ["processing"], indirect=True)
+def test_a_buyer_who_is_back_from_the_bank_is_asked_back_again(
+    scene: Scene, tab: Tab, dialogs: list[str]
+) -> None:
+    tab.page.locator("h1").first.click()
+    tab.page.evaluate("""() => {
+      addEventListener("click", (event) => event.preventDefault());
+      document.querySelector("[data-leave]").click();
+      dispatchEvent(new PageTransitionEvent("pageshow", {persisted: true}));
+    }""")
+    tab.settle()
+    tab.page.goto(f"{scene.line.url}/desk/sign-in")
+    assert dialogs == ["beforeunload"]

@@ -32,7 +32,7 @@ SELECT json_build_object(
     FROM payment_link ORDER BY id) r),
   'attempts', (SELECT json_agg(r) FROM (
     SELECT id, link_id, reference, state, checkout_id, checkout_url IS NOT NULL AS has_url,
-      watch_until > now() AS is_watched
+      is_current, watch_until > now() AS is_watched
     FROM payment_attempt ORDER BY id) r),
   'sessions', (SELECT json_agg(r) FROM (
     SELECT reference, state FROM payment_session ORDER BY id) r),
@@ -71,6 +71,8 @@ class Books:
         self._accepted: set[int] = set()
         self._never_readable: set[int] = set()
         self.let_go: set[str] = set()
+        # Where somebody may have been sent.
+        self._shown: set[str] = set()
         self.links: list[Row] = []
         self.attempts: list[Row] = []
         self.captures: list[Row] = []
@@ -90,6 +92,7 @@ class Books:
         news: list[Row] = found["trail"] or []
         for event in news:
             self._replay(event)
+        self._shown |= {one["reference"] for one in self.attempts if _is_shown(one)}
         return bool(news)
 
     def check(self, bank: Bank, ledger: Iterable[Entry]) -> None:
@@ -99,6 +102,7 @@ class Books:
         self._check_captures({entry.payment: entry for entry in ledger})
         self._check_refunds(bank)
         self._check_ends(bank, ledger)
+        self._check_invitations(bank)
 
     def _replay(self, event: Row) -> None:
         """Follow one row of a trail: no version is missing, and every step is one of ours."""
@@ -202,8 +206,22 @@ class Books:
             was_in_time = not taken.was_over and taken.at_s < link["ended_at_s"]
             assert not was_in_time or entry.reference in self.let_go, f"{entry} was expired away"
 
+    def _check_invitations(self, bank: Bank) -> None:
+        """Nobody was shown a second place to pay while the first was there, if it can be closed."""
+        places: Counter[int] = Counter()
+        for attempt in self.attempts:
+            name = attempt["reference"]
+            is_there = name in self._shown - self.let_go and not bank.is_over(name)
+            places[attempt["link_id"]] += is_there and name not in bank.taken
+        assert max(places.values(), default=0) <= 1, (self.attempts, self._shown)
+
     def _is_asked(self, link_id: int, *kinds: str) -> bool:
         return any(
             item["link_id"] == link_id and item["kind"] in kinds and item["state"] == "OPEN"
             for item in self.items
         )
+
+
+def _is_shown(attempt: Row) -> bool:
+    is_in_flight = attempt["state"] in MAY_HOLD_MONEY
+    return bool(attempt["is_current"] and attempt["has_url"] and is_in_flight)

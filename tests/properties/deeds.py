@@ -36,6 +36,21 @@ _OFTEN: Final[dict[SearchStrategy[Deed], int]] = {
     _deed("a buyer presses pay", which=_WHICH, tab=_TAB, death=_DEATH): 8,
     _deed("a buyer tries again", which=_WHICH, tab=_TAB, death=_DEATH): 4,
     _deed("a buyer gives up", which=_WHICH, tab=_TAB, death=_DEATH): 2,
+    _deed(
+        "a program sits down",
+        which=_WHICH,
+        tab=_TAB,
+        act=strategies.sampled_from(["resumes"] * 3 + ["completes", "cancels"]),
+        death=_DEATH,
+    ): 5,
+    _deed("a buyer begins anew", which=_WHICH, tab=_TAB, death=_DEATH): 3,
+    _deed(
+        "a start is repeated",
+        which=_WHICH,
+        way=strategies.sampled_from(["lost", "cut"]),
+        times=strategies.integers(1, 4),
+        death=_DEATH,
+    ): 3,
     _deed("a buyer waits long for the answer", which=_WHICH): 3,
     _deed(
         "a buyer at the banks page",

@@ -14,23 +14,15 @@ from tests.properties.books import Books, Row
 from tests.properties.deeds import DEEDS, MINUTES, Deed
 from tests.properties.drain import drain
 from tests.properties.fates import HeldUp, Killed
+from tests.properties.sitters import NO, Sitters
 from tests.properties.world import World
 from webapp.core import clock
-from webapp.core.errors import (
-    InvalidInputError,
-    LinkNotPayableError,
-    NoRoomError,
-    NotRefundableError,
-    PaymentInFlightError,
-    RetriesExhaustedError,
-)
+from webapp.core.errors import InvalidInputError, NoRoomError, NotRefundableError
 from webapp.core.money import Money
 from webapp.core.states import LinkState
 from webapp.domain.budget import Budget
 from webapp.domain.payments import (
-    attempts,
     audit,
-    checkouts,
     expiry,
     links,
     refund_rounds,
@@ -38,11 +30,9 @@ from webapp.domain.payments import (
     reversal_rounds,
     reviews,
     sessions,
-    sittings,
     starts,
     verification,
 )
-from webapp.domain.payments.checkouts import Started
 from webapp.domain.payments.links import Order
 from webapp.domain.tickets import events
 from webapp.domain.transaction import transaction
@@ -57,14 +47,6 @@ SWEEPS: Final[dict[str, Callable[[], object]]] = {
     "refunds": lambda: refund_rounds.run_due(Budget.of(seconds=60)),
     "reversals": lambda: reversal_rounds.run_due(Budget.of(seconds=60)),
 }
-# What people are told when they come at the wrong moment.
-_NO: Final = (
-    LinkNotPayableError,
-    NoRoomError,
-    NotRefundableError,
-    PaymentInFlightError,
-    RetriesExhaustedError,
-)
 _AUDITED_EVERY: Final = 20
 # What is drawn so high chooses from all, also from what makes little sense.
 _SELDOM: Final = 2
@@ -72,7 +54,7 @@ _MOST_LINKS: Final = 5
 _DIFFERENCES: Final = {"pays": 0, "pays less": -100, "pays more": 100}
 
 
-class History(RuleBasedStateMachine):
+class History(Sitters, RuleBasedStateMachine):
     """Some links of one merchant at one bank, and everything that can come to them."""
 
     world: ClassVar[World]
@@ -91,7 +73,7 @@ class History(RuleBasedStateMachine):
         self.life = timedelta(minutes=minutes)
         self.letters: list[Letter] = []
         self.held_up: list[HeldUp] = []
-        self.tabs: dict[tuple[str, int], str] = {}
+        self.tabs = {}
         self.looks = 0
         with transaction():
             merchant.accepts_late_payments = is_late_welcome
@@ -136,25 +118,15 @@ class History(RuleBasedStateMachine):
 
     def a_buyer_pays(self, which: int, act: str) -> None:
         code = self._open_link(which)
-        with suppress(*_NO):
+        with suppress(*NO):
             started = self._press_pay(code, 0)
             if started.url is not None:
                 self.bank.pay(started.attempt_reference, _DIFFERENCES[act])
 
     def a_buyer_presses_pay(self, which: int, tab: int, death: int | None) -> None:
         code = self._open_link(which)
-        with self.world.fates.one_dies(death), suppress(*_NO):
+        with self.world.fates.one_dies(death), suppress(*NO):
             self._press_pay(code, tab)
-
-    def a_buyer_tries_again(self, which: int, tab: int, death: int | None) -> None:
-        code = self._link(which)["code"]
-        with self.world.fates.one_dies(death), suppress(*_NO):
-            starts.again(code, self.tabs.get((code, tab)))
-
-    def a_buyer_gives_up(self, which: int, tab: int, death: int | None) -> None:
-        code = self._link(which)["code"]
-        with self.world.fates.one_dies(death):
-            sittings.leave(code, self.tabs.get((code, tab)))
 
     def a_buyer_waits_long_for_the_answer(self, which: int) -> None:
         code = self._open_link(which)
@@ -173,9 +145,6 @@ class History(RuleBasedStateMachine):
             self.bank.end(reference)
         else:
             self.bank.puzzle(reference)
-
-    def a_buyer_comes_back(self, which: int) -> None:
-        attempts.note_return(self._link(which)["id"])
 
     def a_notice_is_brought(self, which: int, stays: bool, death: int | None) -> None:
         letter = self._letter(which)
@@ -229,7 +198,7 @@ class History(RuleBasedStateMachine):
     def the_merchant_decides(self, which: int, act: str) -> None:
         in_review = [link for link in self.books.links if link["state"] == LinkState.REVIEW]
         link = in_review[which % len(in_review)] if in_review else self._link(which)
-        with suppress(*_NO):
+        with suppress(*NO):
             match act:
                 case "cancels":
                     links.cancel(self.merchant, self._link(which)["code"], actor="test")
@@ -286,11 +255,6 @@ class History(RuleBasedStateMachine):
         """The merchant as it is now: a worker that died took its session along."""
         return db.session.get_one(Merchant, self.merchant_id)
 
-    def _press_pay(self, code: str, tab: int) -> Started:
-        started = checkouts.start(code, token=self.tabs.get((code, tab)), buyer_email=None)
-        self.tabs[code, tab] = started.session_token
-        return started
-
     def _link(self, which: int) -> Row:
         return self.books.links[-1 - which % len(self.books.links)]
 
@@ -324,7 +288,7 @@ class History(RuleBasedStateMachine):
 
     def _hold_up(self, work: Callable[[], object]) -> None:
         def patient() -> None:
-            with suppress(*_NO, Killed):
+            with suppress(*NO, Killed):
                 work()
 
         db.session.remove()

@@ -151,7 +151,7 @@ def test_only_the_buyers_browser_sees_address_and_serials(make: Factories, pages
     answer = pages.get(f"/pay/{link.code}/success")
     assert "ada@example.org" not in answer.get_data(as_text=True)
     assert f"{link.reference}-1" not in answer.get_data(as_text=True)
-    assert "The tickets will come by email" in words(answer)
+    assert "The tickets come by email" in words(answer)
 
 
 def test_coming_back_from_the_provider_is_noted_once_and_pulls_the_next_read_forward(
@@ -186,10 +186,10 @@ def test_the_buyer_reads_where_the_newest_email_went(make: Factories, pages: Pag
     attempt = begun_here(make, pages)
     path = f"/pay/{attempt.link.code}/success"
     settlement.apply(attempt.reference, paid(attempt), actor="test")
-    assert "Your tickets will be sent to ada@example.org" in words(pages.get(path))
+    assert "Your tickets go to ada@example.org" in words(pages.get(path))
     message = db.session.scalars(select(EmailMessage)).one()
     make.change(message, state=EmailState.SENT, to_address="corrected@example.org")
-    assert "We sent your tickets to corrected@example.org" in words(pages.get(path))
+    assert "Your tickets go to corrected@example.org" in words(pages.get(path))
     make.change(message, state=EmailState.FAILED)
     shown = words(pages.get(path))
     assert "the email could not be delivered" in shown

@@ -16,6 +16,7 @@ from werkzeug.test import TestResponse
 
 from dev.processes import Processes
 from dev.redis import Redis
+from tests.api.programs import Program
 from tests.conftest import Configure
 from tests.factories import Factories
 from tests.pages import Pages, words
@@ -113,19 +114,18 @@ def test_behind_a_proxy_the_address_is_what_the_proxy_wrote(
 
 
 def test_a_program_is_refused_with_a_problem_document_and_counted_by_its_key(
-    make: Factories, pages: Pages, configure: Configure
+    app: Flask, make: Factories, pages: Pages, configure: Configure
 ) -> None:
     configure(limit_api=2)
-    make.link()
-    mine, theirs = {"Authorization": "Bearer one"}, {"Authorization": "Bearer two"}
+    mine, theirs = Program(app, make.shop), Program(app, make.shop)
     for _ in range(2):
-        assert pages.get("/api/payments/sessions/active", **mine).status_code == 401
-    refused = pages.get("/api/payment/verify?reference=ORD-1", **mine)
+        assert mine.get("/api/payments/sessions/active").status_code == 200
+    refused = mine.get("/api/payment/verify", reference="ORD-1")
     assert refused.status_code == 429
     assert refused.mimetype == "application/problem+json"
     assert refused.get_json()["code"] == "too_often"
     assert 1 <= retry_after(refused) <= 15 * 60
-    assert pages.get("/api/payments/sessions/active", **theirs).status_code == 401
+    assert theirs.get("/api/payments/sessions/active").status_code == 200
     assert pages.get("/api/payments/sessions/active").status_code == 401
 
 

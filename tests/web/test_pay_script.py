@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Dialog, Page, Route, expect
+from playwright.sync_api import APIResponse, Browser, BrowserContext, Dialog, Page, Route, expect
 from sqlalchemy import func
 
 from tests.chromium import Console
@@ -38,7 +38,6 @@ def link(make: Factories, at_bank: AtBank, configure: Configure) -> PaymentLink:
 def tab(site: str, link: PaymentLink, page: Page, console: Console) -> Page:
     """The pay page of the link."""
     console.expect("Failed to load resource")  # the network is cut on purpose
-    console.expect("htmx:")  # and so may a poll be that is under way
     page.set_default_timeout(PATIENCE_MS)
     page.goto(f"{site}/pay/{link.code}")
     return page
@@ -50,6 +49,15 @@ def on_press(page: Page, act: Callable[[Route], None]) -> None:
         re.compile(r"/pay/\w+$"),
         lambda route: act(route) if route.request.method == "POST" else route.continue_(),
     )
+
+
+def wait_until(page: Page, is_so: Callable[[], bool]) -> None:
+    """Let the browser go on until something is so."""
+    for _ in range(PATIENCE_MS // 50):
+        if is_so():
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError("it never was")
 
 
 def button(page: Page, name: str = "Pay €25.00") -> None:
@@ -74,6 +82,63 @@ def test_a_double_click_is_one_press(tab: Page, site: str, link: PaymentLink) ->
     tab.wait_for_url(lambda url: not url.startswith(site))
     assert presses == ["POST"]
     assert len(everything(PaymentAttempt)) == 1
+
+
+@pytest.fixture
+def moves(tab: Page) -> list[str]:
+    """Have the page ask all the time, as if another tab had news; return where it was sent."""
+    found: list[str] = []
+    tab.on("response", lambda one: found.extend(filter(None, [one.headers.get("hx-redirect")])))
+    tab.evaluate("""() => {
+      const {code} = document.querySelector("[data-poll]").dataset;
+      const channel = new BroadcastChannel(`pay:${code}`);
+      setInterval(() => channel.postMessage("news"), 200);
+    }""")
+    return found
+
+
+def test_no_poll_moves_the_page_while_a_press_is_under_way(
+    tab: Page, site: str, link: PaymentLink, moves: list[str]
+) -> None:
+    held: list[tuple[Route, APIResponse]] = []
+    on_press(tab, lambda route: held.append((route, route.fetch())))
+    button(tab)
+    expect(tab.get_by_role("button", name=BUSY)).to_be_disabled()
+    wait_until(tab, lambda: len(moves) > 1)
+    assert tab.url == f"{site}/pay/{link.code}"
+    expect(tab.get_by_role("button", name=BUSY)).to_be_disabled()
+    ((route, answer),) = held
+    route.fulfill(response=answer)
+    tab.wait_for_url(lambda url: not url.startswith(site))
+
+
+def test_no_poll_calls_the_buyer_back_who_is_on_the_way_to_the_bank(
+    tab: Page, site: str, moves: list[str]
+) -> None:
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        if held:
+            route.continue_()
+        held.append(route)
+
+    tab.route(lambda url: not url.startswith(site), hold)
+    tab.get_by_role("button", name="Pay €25.00").click(no_wait_after=True)
+    wait_until(tab, lambda: len(moves) > 1)
+    held[0].continue_()
+    tab.wait_for_url(lambda url: not url.startswith(site))
+
+
+def test_a_way_to_the_bank_that_leads_nowhere_ends_at_the_payment(
+    site: str, page: Page, link: PaymentLink, configure: Configure
+) -> None:
+    configure(start_timeout_s=2)
+    page.set_default_timeout(PATIENCE_MS)
+    page.goto(f"{site}/pay/{link.code}")
+    page.route(lambda url: not url.startswith(site), lambda _: None)
+    button(page)
+    page.wait_for_url(f"{site}/pay/{link.code}/processing")
+    expect(page.get_by_role("link", name="Continue at the bank")).to_be_visible()
 
 
 def test_a_press_that_the_network_swallowed_is_said_and_can_be_repeated(

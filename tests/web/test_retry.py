@@ -316,3 +316,18 @@ def test_a_browser_that_was_restarted_goes_on_with_its_payment(
     shown = page(restarted, attempt.link, "pay")
     assert DECLINED in words(shown)
     assert offered(shown) == ["Try again (attempt 2/3)"]
+
+
+def test_an_address_given_once_stands_in_the_form_of_that_browser_and_of_no_other(
+    app: Flask, at_bank: AtBank, make: Factories, pages: Pages
+) -> None:
+    link = make.link(buyer_email=None)
+    pages.post(f"/pay/{link.code}", email="ada@example.org")
+    (attempt,) = everything(PaymentAttempt)
+    decline(attempt, for_good=True)
+    field = soup(page(pages, link, "pay")).select_one("#email")
+    assert field is not None
+    assert field["value"] == "ada@example.org"
+    stranger = page(Pages(app), link, "pay")
+    assert "ada@example.org" not in stranger.get_data(as_text=True)
+    assert "ada@example.org" not in pages.get(f"/pay/{link.code}/status?on=pay").text

@@ -28,7 +28,6 @@ def link(at_bank: AtBank, make: Factories, configure: Configure) -> PaymentLink:
 @pytest.fixture
 def tab(site: str, link: PaymentLink, page: Page, console: Console) -> Page:
     """A tab that was at the bank, and came back without having paid."""
-    console.expect("htmx:")  # a poll may be under way when the page is left
     page.set_default_timeout(PATIENCE_MS)
     page.goto(f"{site}/pay/{link.code}")
     page.get_by_role("button", name="Pay €25.00").click()

@@ -3,6 +3,7 @@
 import itertools
 from datetime import datetime, timedelta
 
+from flask import Flask
 from sqlalchemy import update
 
 from tests.factories import Factories, observed, paid
@@ -11,7 +12,7 @@ from tests.web.sitting import begun, page
 from tests.web.test_checkout import in_state
 from webapp.core import clock
 from webapp.core.states import EmailState, LinkState
-from webapp.domain.payments import settlement, timelines
+from webapp.domain.payments import settlement, sittings, timelines
 from webapp.domain.transaction import lock, transaction
 from webapp.domain.transitions import record, transition
 from webapp.extensions import db
@@ -50,6 +51,36 @@ def test_a_payment_is_told_from_the_link_to_the_email(make: Factories, pages: Pa
     ]
     everything = soup(page(pages, attempt.link, "success")).select("#payment-timeline")
     assert "insufficient" not in str(everything)
+
+
+def test_what_becomes_of_another_browsers_sitting_is_not_told_after_the_end(
+    make: Factories, pages: Pages
+) -> None:
+    attempt = begun(make, pages)
+    _, token = sittings.begin(attempt.link.code, token=None, buyer_email=None)
+    settlement.apply(attempt.reference, paid(attempt), actor="test")
+    sittings.leave(attempt.link.code, token)
+    told = lines(pages, attempt.link, "success")
+    assert told == ["Link opened", "Payment started", "Paid", "Tickets made"]
+
+
+def test_what_stands_beside_the_status_is_true_however_far_the_email_is(
+    app: Flask, make: Factories, pages: Pages
+) -> None:
+    attempt = begun(make, pages)
+    settlement.apply(attempt.reference, paid(attempt), actor="test")
+
+    def beside(browser: Pages) -> str:
+        found = soup(page(browser, attempt.link, "success"))
+        for moving in found.select("#payment-status, #payment-timeline, form, title"):
+            moving.decompose()
+        return " ".join(found.get_text().split())
+
+    browsers = (pages, Pages(app))
+    before = [beside(browser) for browser in browsers]
+    assert "Your tickets go to" in before[0]
+    deliver(attempt.link)
+    assert [beside(browser) for browser in browsers] == before
 
 
 def test_a_payment_without_tickets_makes_none(make: Factories, pages: Pages) -> None:

@@ -1,7 +1,6 @@
 """Who a program speaks for."""
 
 import hmac
-import re
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
@@ -9,14 +8,13 @@ from urllib.parse import urlsplit
 from flask import request
 from flask_login import current_user
 
+from webapp import client
 from webapp.core.errors import ForbiddenError, NotSignedInError
 from webapp.domain.desk import api_keys
 from webapp.extensions import settings
 from webapp.models import Merchant
 
 _HEADER: Final = "x-cron-secret"
-
-_BEARER: Final = re.compile(r"bearer +(\S+) *", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -46,11 +44,10 @@ def with_key() -> Caller | None:
     Raises:
         NotSignedInError: it is none of ours, or was revoked.
     """
-    sent = request.headers.get("Authorization", "")
-    if sent[:7].strip().lower() != "bearer":
+    said = client.key()
+    if said is None:
         return None
-    said = _BEARER.fullmatch(sent)
-    key = api_keys.of(said[1]) if said else None
+    key = api_keys.of(said)
     if key is None:
         raise NotSignedInError("this key is not known, or was revoked")
     return Caller(key.merchant, f"key:{key.prefix}")

@@ -133,7 +133,7 @@ def _show(code: str, asked: PageName, *, refusal: Exception | None = None) -> Re
         recipient=statuses.recipient(link.id) if is_buyers else None,
         deliveries=promised,
         refusal=refusal,
-        email=request.form.get("email", ""),
+        email=request.form.get("email") or sessions.buyer_email(link.id, token) or "",
         timezone=(link.event or link.merchant).timezone,
     )
     answer = Response(html, status=_code_of(refusal), mimetype="text/html")

@@ -17,6 +17,7 @@ from flask_limiter import ApplicationLimit, Limiter, RateLimitExceeded
 from webapp import client
 from webapp.config import Settings
 from webapp.core.errors import TooOftenError
+from webapp.domain.desk import api_keys
 from webapp.extensions import queue_redis, settings
 from webapp.web.refused_counts import RefusedCounts
 
@@ -31,7 +32,9 @@ class Group(StrEnum):
 
 _POLLED: Final = {
     ("GET", "/api/payment-links/<name>/status"),
+    ("OPTIONS", "/api/payment-links/<name>/status"),
     ("POST", "/api/payment-links/<name>/refresh"),
+    ("OPTIONS", "/api/payment-links/<name>/refresh"),
     ("GET", "/api/payments/session/<reference>"),
     ("GET", "/desk/links/rows"),
     ("GET", "/desk/links/<reference>/panel"),
@@ -49,11 +52,11 @@ REFUSED: Final = RefusedCounts()
 def group_of(method: str, rule: str) -> Group | None:
     """Return which group a route belongs to; None where another rule, or none, limits it."""
     method = "GET" if method == "HEAD" else method
-    # A browser's question whether another site may ask is answered without any work.
-    if method == "OPTIONS" or rule in _FREE:
-        return None
     if (method, rule) in _POLLED:
         return Group.POLLS
+    # What else a route may be asked is answered without any work.
+    if method == "OPTIONS" or rule in _FREE:
+        return None
     if rule.startswith("/api/"):
         return Group.API
     return Group.PAGES if rule.startswith(_PAGES) else None
@@ -115,13 +118,14 @@ def _group() -> Group | None:
 
 
 def _address() -> str:
-    return client.address()
+    return client.network_of(client.address())
 
 
 def _caller() -> str:
-    """Return the key that was sent, or else where the request comes from."""
-    said = request.headers.get("Authorization", "")
-    return said or client.address()
+    """Return whose key was sent, if it is one of ours, or else where the request comes from."""
+    said = client.key()
+    key = api_keys.known(said) if said else None
+    return f"key {key}" if key else _address()
 
 
 def _subject() -> str:

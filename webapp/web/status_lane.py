@@ -67,7 +67,7 @@ class StatusLane:
     def _count(self, environ: "WSGIEnvironment", code: str, values: Settings) -> int:
         is_https = values.base_url.startswith("https:")
         address = client.address_in(environ, is_behind_proxy=is_https)
-        limits = {f"from {address}": values.limit_polls_per_address}
+        limits = {f"from {client.network_of(address)}": values.limit_polls_per_address}
         if code:
             limits[code] = values.limit_polls
         return self.counts.hit(limits)

@@ -8,10 +8,11 @@ from typing import Final
 
 import structlog
 from sqlalchemy import func, or_, select, update
+from sqlalchemy.exc import SQLAlchemyError
 
 from webapp.core import clock, references, text
 from webapp.core.errors import InvalidInputError, NotFoundError
-from webapp.domain.transaction import database_now, lock, transaction
+from webapp.domain.transaction import database_now, lock, step_outside, transaction
 from webapp.extensions import db
 from webapp.models import ApiKey, Merchant
 
@@ -67,15 +68,26 @@ def of(said: str) -> ApiKey | None:
 
     That it was used is noted at most once a minute, in a transaction of its own.
     """
-    found = _KEY.fullmatch(said)
-    if found is None:
-        return None
-    query = select(ApiKey).where(ApiKey.prefix == found[1], ApiKey.revoked_at.is_(None))
-    key = db.session.scalar(query.execution_options(populate_existing=True))
-    if key is None or not hmac.compare_digest(key.key_hash, _hash(said)):
-        return None
-    _note_use(key)
+    key = _find(said)
+    if key is not None:
+        _note_use(key)
     return key
+
+
+def known(said: str) -> str | None:
+    """Return the prefix of the key whose text this is, or None; its use is not noted.
+
+    None too where the database cannot be asked. No connection is held afterwards.
+    """
+    prefix = None
+    try:
+        key = _find(said)
+        # Before the step: it forgets what was read.
+        prefix = None if key is None else key.prefix
+    except SQLAlchemyError as error:
+        logger.warning("key_not_looked_up", reason=type(error).__name__)
+    step_outside()
+    return prefix
 
 
 def of_merchant(merchant: Merchant) -> list[ApiKey]:
@@ -113,6 +125,16 @@ def revoke(merchant: Merchant, prefix: str, *, actor: str) -> ApiKey:
     if not was_ended:
         logger.info("programs_key_revoked", merchant=merchant.slug, prefix=prefix, actor=actor)
     return key
+
+
+def _find(said: str) -> ApiKey | None:
+    found = _KEY.fullmatch(said)
+    if found is None:
+        return None
+    query = select(ApiKey).where(ApiKey.prefix == found[1], ApiKey.revoked_at.is_(None))
+    key = db.session.scalar(query.execution_options(populate_existing=True))
+    is_it = key is not None and hmac.compare_digest(key.key_hash, _hash(said))
+    return key if is_it else None
 
 
 def _note_use(key: ApiKey) -> None:

@@ -68,7 +68,7 @@ def start(code: str, *, token: str | None, buyer_email: str | None, client: str 
             raise NotFoundError("there is no such link")
         session, token = sessions.start(link, token)
         begun = begin(link, session, buyer_email=buyer_email, client=client, actor=ACTOR)
-    asked = ask(begun)
+    asked = ask(begun, actor=ACTOR)
     return Started(begun.attempt_reference, token, asked.url, was_refused=asked.was_refused)
 
 
@@ -109,7 +109,7 @@ def note_email(session: PaymentSession, buyer_email: str | None) -> None:
     session.buyer_email = text.email_address("email", buyer_email)
 
 
-def ask(begun: Begun) -> Asked:
+def ask(begun: Begun, *, actor: str) -> Asked:
     """Ask the provider for the checkout, outside every transaction, and write down what it says.
 
     Where too many wait for that provider already it is not asked here: a worker does it.
@@ -126,5 +126,5 @@ def ask(begun: Begun) -> Asked:
             begun.request,
             timeout_s=settings.provider_create_timeout_s,
         )
-    url = creations.record(reference, creation, actor=ACTOR)
+    url = creations.record(reference, creation, actor=actor)
     return Asked(url, was_refused=isinstance(creation, Refused))

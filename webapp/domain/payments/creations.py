@@ -5,6 +5,7 @@ from datetime import timedelta
 from webapp import jobs
 from webapp.core.states import MAY_HOLD_MONEY, AttemptState, LinkState, SessionState
 from webapp.domain.messages import attention, patterns
+from webapp.domain.payments import closing
 from webapp.domain.payments.attempts import interrupt, lock_with_link, replace, weigh
 from webapp.domain.transaction import after_commit, database_now, transaction
 from webapp.domain.transitions import transition
@@ -28,8 +29,8 @@ def record(reference: str, creation: Creation, *, actor: str) -> str | None:
             adopt(attempt, creation.checkout_id, creation.url, actor=actor)
             attempt.order_id = attempt.order_id or creation.order_id
             revive(attempt, actor=actor)
-            if attempt.state not in MAY_HOLD_MONEY or not attempt.is_current:
-                return None  # somebody may be paying otherwise by now: the page says what is so
+            if not _may_be_shown(attempt):
+                return None  # somebody may have paid otherwise by now: the page says what is so
         elif isinstance(creation, Refused):
             if attempt.state is AttemptState.CREATED:
                 _fail(attempt, creation.reason[:200], actor=actor)
@@ -38,6 +39,17 @@ def record(reference: str, creation: Creation, *, actor: str) -> str | None:
         else:
             _follow_up(attempt)
         return attempt.checkout_url
+
+
+def _may_be_shown(attempt: PaymentAttempt) -> bool:
+    """Whether a buyer may be sent to its checkout: nobody has paid, or wants to have it closed."""
+    link = attempt.link
+    return (
+        attempt.is_current
+        and attempt.state in MAY_HOLD_MONEY
+        and link.state is LinkState.OPEN
+        and link.closing_for in {None, closing.EXPIRY}
+    )
 
 
 def leave_to_a_worker(reference: str) -> None:
@@ -56,10 +68,13 @@ def count_try(attempt: PaymentAttempt) -> bool:
     again must not ask for ever. Nothing is asked twice before a read has found nothing, nor after
     the buyer was told that it takes too long. Whoever calls holds the attempt's row.
     """
-    tries, link = attempt.start_tries, attempt.link
+    tries = attempt.start_tries
     if attempt.state is not AttemptState.CREATED or tries >= settings.start_tries:
         return False
+    link = attempt.link
     if link.state is not LinkState.OPEN or link.closing_for is not None:
+        return False
+    if not attempt.provider_account.takes_payments:
         return False
     age_s = (database_now() - attempt.created_at).total_seconds()
     if age_s >= settings.start_timeout_s:

@@ -15,6 +15,7 @@ from webapp.core import references
 from webapp.core.errors import NotFoundError
 from webapp.core.money import Money
 from webapp.core.states import MAY_HOLD_MONEY, CaptureState, LinkState
+from webapp.domain.payments import waits
 from webapp.extensions import db, settings
 from webapp.models import (
     Capture,
@@ -251,13 +252,12 @@ def _whole_version() -> LateralFromClause:
 
 
 def _attempt() -> LateralFromClause:
-    since = func.coalesce(PaymentAttempt.returned_at, PaymentAttempt.created_at)
     return (
         select(
             PaymentAttempt.reference,
             PaymentAttempt.state,
             PaymentAttempt.watch_until,
-            since.label("since"),
+            waits.since().label("since"),
             ProviderAccount.provider,
         )
         .join(ProviderAccount, ProviderAccount.id == PaymentAttempt.provider_account_id)

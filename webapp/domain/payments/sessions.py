@@ -102,6 +102,16 @@ def has_paid(link_id: int, token: str | None) -> bool:
     return db.session.scalar(query.limit(1)) is not None
 
 
+def buyer_email(link_id: int, token: str | None) -> str | None:
+    """Return the address that the browser with this token gave at a link: its own to read again."""
+    if token is None:
+        return None
+    query = select(PaymentSession.buyer_email).where(
+        PaymentSession.link_id == link_id, PaymentSession.token_hash == token_hash(token)
+    )
+    return db.session.scalar(query)
+
+
 def expire_due() -> int:
     """End sittings that are over, in batches. A session only: no checkout is closed by it."""
     ended = 0

@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Row, Select, and_, func, select
 from webapp.core import session_words
 from webapp.core.errors import NotFoundError, SessionOverError
 from webapp.core.states import MAY_HOLD_MONEY, SESSION_OPEN, AttemptState, LinkState, SessionState
-from webapp.domain.payments import sessions
+from webapp.domain.payments import sessions, waits
 from webapp.extensions import db, settings
 from webapp.models import Merchant, PaymentAttempt, PaymentEvent, PaymentLink, PaymentSession
 
@@ -163,7 +163,6 @@ def of_token(query: Select[Any], link_id: int, token: str) -> Select[Any]:
 def _rows(*where: ColumnElement[bool]) -> Select[Any]:
     """Ask for all that is told of sittings: theirs, their link's, and the attempt in flight."""
     now = func.clock_timestamp()
-    since = func.coalesce(PaymentAttempt.returned_at, PaymentAttempt.created_at)
     columns: list[Any] = [
         PaymentSession.id,
         PaymentSession.reference,
@@ -176,6 +175,8 @@ def _rows(*where: ColumnElement[bool]) -> Select[Any]:
         (PaymentSession.expires_at <= now).label("is_over"),
         PaymentLink.code,
         PaymentLink.merchant_id,
+        PaymentLink.state.label("link_state"),
+        PaymentLink.paid_at.is_not(None).label("was_paid"),
         and_(
             PaymentLink.state == LinkState.OPEN,
             PaymentLink.closing_for.is_(None),
@@ -184,7 +185,7 @@ def _rows(*where: ColumnElement[bool]) -> Select[Any]:
         PaymentAttempt.state.label("attempt_state"),
         (PaymentAttempt.session_id == PaymentSession.id).label("is_own"),
         PaymentAttempt.checkout_url.is_not(None).label("has_url"),
-        func.extract("epoch", now - since).label("waited_s"),
+        func.extract("epoch", now - waits.since()).label("waited_s"),
     ]
     return (
         select(*columns)
@@ -203,9 +204,7 @@ def _rows(*where: ColumnElement[bool]) -> Select[Any]:
 
 
 def _sitting(row: Row[Any]) -> Sitting:
-    # One whose time has passed is over, whether the sweep has said so or not.
-    has_run_out = row.is_over and row.state in SESSION_OPEN
-    state = SessionState.EXPIRED if has_run_out else row.state
+    state = _state(row)
     is_interrupted = state is SessionState.INTERRUPTED
     interruption = row.interruption if is_interrupted else None
     return Sitting(
@@ -226,6 +225,20 @@ def _sitting(row: Row[Any]) -> Sitting:
         ),
         interruption=interruption,
     )
+
+
+def _state(row: Row[Any]) -> SessionState:
+    """Return how a sitting stands for everybody: it is paid when its link is, and no sooner.
+
+    Money that came in may be too little, or too late: then a person has to accept it first.
+    """
+    state: SessionState = row.state
+    if state in SESSION_OPEN and row.is_over:  # whether the sweep has said so or not
+        return SessionState.EXPIRED
+    if state is SessionState.COMPLETED and not row.was_paid:
+        is_undecided = row.link_state is LinkState.REVIEW
+        return SessionState.PROCESSING if is_undecided else SessionState.CANCELED
+    return state
 
 
 def _leads_somewhere(row: Row[Any], state: SessionState) -> bool:

@@ -147,7 +147,7 @@ def resume(
         elif starts.may_leave(attempt, is_own=True):
             starts.leave(link, attempt, is_own=True, actor=actor)
     if begun is not None:
-        asked = checkouts.ask(begun)
+        asked = checkouts.ask(begun, actor=actor)
     return Resumed(one(sitting.id), asked.url, asked.was_refused)
 
 
@@ -234,13 +234,14 @@ def _require_payable(link: PaymentLink) -> None:
 def _end(link: PaymentLink, session: PaymentSession, *, actor: str) -> None:
     """End a sitting and have its attempt in flight closed; the caller holds both locks.
 
-    Money that still comes is accepted.
+    At the link's end it is closed anyway. Money that still comes is accepted.
     """
     if session.state in SESSION_OPEN:
         transition(session, SessionState.CANCELED, actor=actor)
     attempt = attempts.current(link)
     is_in_flight = (
         link.state is LinkState.OPEN
+        and link.expires_at > database_now()
         and attempt is not None
         and attempt.session_id == session.id
         and attempt.state in MAY_HOLD_MONEY

@@ -5,11 +5,10 @@ from datetime import timedelta
 
 import structlog
 from sqlalchemy import func, select
-from sqlalchemy.orm import aliased
 
 from webapp.core.errors import NotFoundError, PaymentInFlightError
 from webapp.core.states import MAY_HOLD_MONEY, AttemptState, LinkState, SessionState
-from webapp.domain.payments import attempts, closing, sessions
+from webapp.domain.payments import attempts, closing, sessions, waits
 from webapp.domain.transaction import database_now, lock, transaction
 from webapp.extensions import db, settings
 from webapp.models import PaymentAttempt, PaymentLink, PaymentSession
@@ -54,6 +53,8 @@ def leave(link: PaymentLink, attempt: PaymentAttempt, *, is_own: bool, actor: st
     """
     if attempt.state not in MAY_HOLD_MONEY or link.closing_for is not None:
         return
+    if link.expires_at <= database_now():
+        return  # its end is due, and that comes with a closing of its own
     if not may_leave(attempt, is_own=is_own):
         raise PaymentInFlightError("a payment for this link is on its way")
     closing.ask(link, closing.RETRY, actor=actor)
@@ -63,8 +64,7 @@ def may_leave(attempt: PaymentAttempt, *, is_own: bool) -> bool:
     """Say whether an attempt in flight can be left for another; see `leave`."""
     if is_own and attempt.session.state is not SessionState.PROCESSING:
         return True
-    waited = database_now() - (attempt.returned_at or attempt.created_at)
-    return waited.total_seconds() >= settings.start_timeout_s
+    return waits.waited_s(attempt) >= settings.start_timeout_s
 
 
 def time_out() -> int:
@@ -108,12 +108,6 @@ def await_next(at_most_s: float) -> bool:
 
 def _slow() -> list[str]:
     """Return attempts without a checkout whose buyers have waited too long, the newest first."""
-    first = aliased(PaymentAttempt)
-    began = (
-        select(func.min(first.created_at))
-        .where(first.session_id == PaymentAttempt.session_id, first.number == PaymentAttempt.number)
-        .scalar_subquery()
-    )
     query = (
         select(PaymentAttempt.reference)
         .join(PaymentSession, PaymentSession.id == PaymentAttempt.session_id)
@@ -121,7 +115,7 @@ def _slow() -> list[str]:
             PaymentAttempt.state == AttemptState.CREATED,
             PaymentAttempt.is_current,
             PaymentSession.state == SessionState.PROCESSING,
-            func.extract("epoch", func.now() - began) >= settings.start_timeout_s,
+            func.extract("epoch", func.now() - waits.began()) >= settings.start_timeout_s,
         )
         .order_by(PaymentAttempt.id.desc())
         .limit(_BATCH)

@@ -19,7 +19,7 @@ from webapp.core.states import (
     SessionState,
     TicketState,
 )
-from webapp.domain.payments import closing
+from webapp.domain.payments import closing, waits
 from webapp.extensions import db
 from webapp.models import (
     AttentionItem,
@@ -36,7 +36,7 @@ _IN_DOUBT: Final = and_(EmailMessage.state == EmailState.DOUBTFUL, EmailMessage.
 
 @dataclass(frozen=True)
 class AttemptStatus:
-    """The current attempt. `waiting_s` is since the buyer came back, or else since it began."""
+    """The current attempt. `waiting_s` is since the buyer came back, or else since "Pay"."""
 
     reference: str
     state: AttemptState
@@ -135,7 +135,6 @@ def get(code: str) -> LinkStatus:
 def question() -> Select[*tuple[Any, ...]]:
     """Return the one query behind every page and poll; its parameter is `code`."""
     now = func.clock_timestamp()
-    since = func.coalesce(PaymentAttempt.returned_at, PaymentAttempt.created_at)
     ended = func.coalesce(PaymentLink.paid_at, PaymentLink.ended_at)
     return (
         select(
@@ -158,7 +157,7 @@ def question() -> Select[*tuple[Any, ...]]:
             PaymentAttempt.returned_at.is_not(None).label("has_returned"),
             PaymentAttempt.declined_at.is_not(None).label("was_declined"),
             (PaymentAttempt.watch_until > now).label("is_watched"),
-            func.extract("epoch", now - since).label("waiting_s"),
+            func.extract("epoch", now - waits.since()).label("waiting_s"),
         )
         .join(
             PaymentAttempt,

@@ -40,6 +40,12 @@ _KEYS: Final = {
     "email_failed": "undelivered",
 }
 
+# What becomes of single payments is no news any more once the link has ended in one of these ways.
+_OF_PAYMENTS: Final = frozenset(
+    {"started", "resumed", "declined", "network", "timeout", "exhausted", "left"}
+)
+_ENDS: Final = frozenset({"paid", "checked", "dismissed", "refunded", "expired", "canceled"})
+
 # A sitting and an attempt that are paid late say so too; only the link's word is the order's.
 _OF_THE_LINK: Final = frozenset({"paid", "checked"})
 
@@ -68,10 +74,13 @@ def of_link(link_id: int) -> Timeline:
 def of_rows(rows: Sequence[Any]) -> Timeline:
     """Read the rows of `question()`, whoever fetched them: their states may be plain words."""
     steps: list[Step] = []
+    has_ended = False
     for row in reversed(rows):
         for key in _keys(row):
-            if not steps or steps[-1].key != key:
+            is_news = not (has_ended and key in _OF_PAYMENTS)
+            if is_news and (not steps or steps[-1].key != key):
                 steps.append(Step(key, row.happened_at))
+            has_ended = has_ended or key in _ENDS
     timezone = rows[0].event_timezone or rows[0].timezone if rows else "UTC"
     return Timeline(tuple(steps[-MOST:]), timezone)
 
