@@ -127,3 +127,18 @@ def test_a_question_whether_a_site_may_ask_is_counted_where_the_database_answers
     asking = {"Origin": "https://shop.example", "Access-Control-Request-Method": "GET"}
     answers = [pages.client.options(path, headers=asking).status_code for _ in range(3)]
     assert answers == [204, 204, 429]
+
+
+def test_a_program_is_told_how_much_is_left_and_a_page_is_not(
+    app: Flask, make: Factories, pages: Pages, configure: Configure
+) -> None:
+    configure(limit_api=2)
+    program = Program(app, make.shop)
+    left = []
+    for _ in range(3):
+        answer = program.get("/api/payments/sessions/active")
+        assert answer.headers["RateLimit-Limit"] == "2"
+        assert 0 < int(answer.headers["RateLimit-Reset"]) <= 15 * 60
+        left.append((answer.status_code, answer.headers["RateLimit-Remaining"]))
+    assert left == [(200, "1"), (200, "0"), (429, "0")]
+    assert "RateLimit-Limit" not in pages.get(f"/pay/{make.link().code}").headers

@@ -8,6 +8,7 @@ import logging
 import math
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
@@ -49,6 +50,15 @@ _LONGEST_S: Final = 60
 REFUSED: Final = RefusedCounts()
 
 
+@dataclass(frozen=True)
+class _Left:
+    """What is left of the limit that is nearest to its end, and when it begins anew, in seconds."""
+
+    limit: int
+    remaining: int
+    reset_s: int
+
+
 def group_of(method: str, rule: str) -> Group | None:
     """Return which group a route belongs to; None where another rule, or none, limits it."""
     method = "GET" if method == "HEAD" else method
@@ -88,9 +98,19 @@ def guard(app: Flask, values: Settings, refuse: Callable[[Exception], Response])
 
     def answer(_error: RateLimitExceeded) -> Response:
         REFUSED.note(_group() or "")
-        return refuse(TooOftenError(_wait_s(limiter)))
+        left = _left(limiter)
+        return refuse(TooOftenError(left.reset_s if left else _LONGEST_S))
 
     app.register_error_handler(RateLimitExceeded, answer)
+
+    @app.after_request
+    def tell(answer: Response) -> Response:
+        # Programs read it; the library's own headers would tell of Retry-After all the time.
+        if request.path.startswith("/api/") and (left := _left(limiter)):
+            answer.headers["RateLimit-Limit"] = str(left.limit)
+            answer.headers["RateLimit-Remaining"] = str(left.remaining)
+            answer.headers["RateLimit-Reset"] = str(left.reset_s)
+        return answer
 
 
 def _limits() -> list[str | Callable[[], str] | ApplicationLimit]:
@@ -144,10 +164,13 @@ def _subject_and_address() -> str:
     return f"{_subject()}|{_address()}"
 
 
-def _wait_s(limiter: Limiter) -> int:
-    limit = limiter.current_limit
+def _left(limiter: Limiter) -> _Left | None:
+    """Return what is left for this request's caller; None where nothing counts, or nobody knows."""
+    counted = limiter.current_limit
+    if counted is None:
+        return None
     try:
-        left_s = limit.window.reset_time - time.time() if limit is not None else _LONGEST_S
+        reset_at, remaining = counted.window
     except Exception:  # noqa: BLE001  # whatever the store raises: it went away just now
-        left_s = _LONGEST_S
-    return max(1, math.ceil(left_s))
+        return None
+    return _Left(counted.limit.amount, remaining, max(1, math.ceil(reset_at - time.time())))
