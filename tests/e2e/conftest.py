@@ -17,8 +17,12 @@ from dev.fakes import PROVIDERS
 from dev.office import Office
 from dev.stack import PROGRAMS, Stack
 from tests.chromium import share
+from tests.e2e.storms import UNLIMITED
 
 T = TypeVar("T")
+
+# How long the town's buyers may wait for a bank that hangs.
+BANK_TIMEOUT_S = 12
 
 _PAY_URL = re.compile(r"http://\S+/pay/(\w+)")
 
@@ -110,3 +114,26 @@ def office(place: Place) -> Iterator[Office]:
     office = Office(place.stack)
     yield office
     office.close()
+
+
+@dataclass(frozen=True)
+class Town:
+    """The application with a bank, and its books."""
+
+    stack: Stack
+    office: Office
+
+
+@pytest.fixture(scope="session")
+def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+    """The application among people who mean it ill, and with neighbours that hang."""
+    changes = UNLIMITED | {
+        "PROVIDER_CREATE_TIMEOUT_S": str(BANK_TIMEOUT_S),
+        "PROVIDER_TIMEOUT_S": "5",
+        "VERIFICATION_EVERY_S": "1",
+        "CHECK_NEW_EVERY_S": "1",
+    }
+    with Stack(tmp_path_factory.mktemp("hung"), demo="plain", changes=changes) as stack:
+        office = Office(stack)
+        yield Town(stack, office)
+        office.close()

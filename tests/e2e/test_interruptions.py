@@ -16,7 +16,7 @@ from tests.e2e.hung import hung
 from tests.e2e.storms import UNLIMITED
 from webapp.domain.payments import audit
 
-pytestmark = [pytest.mark.browser, pytest.mark.stack, pytest.mark.xdist_group("place")]
+pytestmark = [pytest.mark.browser, pytest.mark.stack, pytest.mark.xdist_group("interruptions")]
 
 # The same code as in production with shorter waits.
 SETTINGS: Final = UNLIMITED | {

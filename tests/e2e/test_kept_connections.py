@@ -2,7 +2,11 @@
 
 import socket
 
+import pytest
+
 from tests.e2e.conftest import Place
+
+pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("place")]
 
 # More than the threads of every web process together, and more than twice that.
 _KEPT = 400

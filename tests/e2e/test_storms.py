@@ -4,33 +4,24 @@ Printed as well: `make test T="tests/e2e/test_storms.py -s"`.
 """
 
 import time
-from collections.abc import Iterator
 from typing import Final
 
 import pytest
 
-from dev.office import SLUG, Office
-from dev.stack import Stack
+from dev.office import SLUG
 from tests.e2e.bystanders import best_look, bound_s, look
-from tests.e2e.storms import CLIENTS, STORMS, UNLIMITED, Target, storm
+from tests.e2e.conftest import Town
+from tests.e2e.storms import CLIENTS, STORMS, Target, storm
 from webapp.domain.desk import api_keys, merchants
 
-pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("storms")]
+pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("town")]
 
 WITHIN_S: Final = 0.2
 
 
 @pytest.fixture(scope="module")
-def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
-    folder = tmp_path_factory.mktemp("storms")
-    with Stack(folder, programs=("web",), demo="plain", changes=UNLIMITED) as stack:
-        office = Office(stack)
-        yield office
-        office.close()
-
-
-@pytest.fixture(scope="module")
-def target(office: Office) -> Target:
+def target(town: Town) -> Target:
+    office = town.office
     with office.app.app_context():
         _, key = api_keys.make(merchants.get(SLUG), "Of the storm", made_by="test")
     return Target(office.settings.base_url, office.link(1), key)
@@ -55,11 +46,11 @@ def test_a_storm_of_64_clients_holds_up_nobody_elses_page(
 
 
 def test_whoever_sends_a_body_byte_by_byte_holds_no_connection_of_the_database(
-    office: Office, target: Target, paths: list[str]
+    town: Town, target: Target, paths: list[str]
 ) -> None:
     with storm(target, "dribbled bodies"):
         look(target.url, paths, times=8)
-        with office.books() as books:
+        with town.office.books() as books:
             held = books.execute(
                 "SELECT query FROM pg_stat_activity WHERE datname = current_database()"
                 " AND state LIKE 'idle in transaction%'"

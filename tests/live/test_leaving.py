@@ -6,7 +6,7 @@ from playwright.sync_api import expect
 from tests.browser.tab import Tab
 from tests.live.conftest import Scene
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("live")]
 
 
 def test_the_result_replaces_the_page_without_a_dialog(

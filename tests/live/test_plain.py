@@ -13,7 +13,7 @@ from tests.chromium import Console
 from tests.factories import Factories
 from tests.live.conftest import Scene, scene_of
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("live")]
 
 # What reloads by itself, and so often, in seconds.
 RELOADS = ("processing", "success", "canceled", "review")

@@ -7,7 +7,7 @@ from tests.browser.line import CUT, Answer, refused
 from tests.browser.tab import Tab
 from tests.live.conftest import Scene
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("live")]
 
 _PORTAL = "<!doctype html><title>Wi-Fi</title><h1>Please accept our terms</h1>"
 

@@ -9,6 +9,7 @@ from tests.live.conftest import Scene
 
 pytestmark = [
     pytest.mark.browser,
+    pytest.mark.xdist_group("live"),
     pytest.mark.parametrize("scene", ["processing"], indirect=True),
 ]
 

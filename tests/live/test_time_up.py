@@ -8,7 +8,7 @@ from tests.browser.tab import Tab
 from tests.conftest import Configure
 from tests.live.conftest import Scene
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("live")]
 
 LIMIT_S = 40
 
