@@ -28,7 +28,7 @@ from dev.terminal import CommandError, finish
 # pytest's own code: tests ran, and some failed. Anything else proves nothing.
 _FAILED: Final = 1
 # Its last line; a test whose preparation broke is an error there and no failure.
-_SUMMARY: Final = re.compile(r"^\d+ failed(, \d+ passed)? in ", re.MULTILINE)
+_SUMMARY: Final = re.compile(r"^\d+ failed(, \d+ (passed|deselected))* in ", re.MULTILINE)
 
 # What is in the project's folder and no part of the project.
 _NOT_COPIED: Final = shutil.ignore_patterns(".*", "var", "__pycache__")
