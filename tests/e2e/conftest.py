@@ -91,7 +91,7 @@ def eventually(look: Callable[[], T], *, within_s: float = 60) -> T:
     return seen
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     """The application of this test process, with shorter waits than in production."""
     changes = {
@@ -108,7 +108,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         yield Place(stack)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def office(place: Place) -> Iterator[Office]:
     """A look into its books."""
     office = Office(place.stack)
@@ -124,7 +124,7 @@ class Town:
     office: Office
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
     """The application among people who mean it ill, and with neighbours that hang."""
     changes = UNLIMITED | {

@@ -16,7 +16,7 @@ from tests.e2e.bystanders import best_look, bound_s, look
 from tests.e2e.conftest import BANK_TIMEOUT_S, Town, eventually
 from tests.e2e.hung import calls_to_the_bank, hung
 
-pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("town")]
+pytestmark = [pytest.mark.drill, pytest.mark.stack, pytest.mark.xdist_group("town")]
 
 WITHOUT_REDIS_WITHIN_S: Final = 0.5
 WITHIN_S: Final = 0.2

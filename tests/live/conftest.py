@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Final
 
 import pytest
 from flask import Flask
@@ -67,11 +68,18 @@ def scene_of(name: str, app: Flask, make: Factories, context: BrowserContext) ->
         yield Scene(name, place, make, link, line, context)
 
 
-@pytest.fixture(params=PLACES)
+# Here a buyer waits. The other five have the same script, and their turn in `make drill`.
+_ALWAYS: Final = "processing"
+_SCENES: Final = [
+    pytest.param(name, marks=[] if name == _ALWAYS else [pytest.mark.drill]) for name in PLACES
+]
+
+
+@pytest.fixture(params=_SCENES)
 def scene(
     request: pytest.FixtureRequest, rows: Flask, make: Factories, context: BrowserContext
 ) -> Iterator[Scene]:
-    """Return each of the six pages in turn."""
+    """Return one page after the other: the one where buyers wait, and in the drill all six."""
     with scene_of(request.param, rows, make, context) as scene:
         yield scene
         context.close()

@@ -116,7 +116,7 @@ def test_the_lane_says_nothing_new_exactly_where_the_view_does_and_in_the_same_w
         said = lane._nothing_new(environ, code, app.extensions["tillgate.settings"])
         return None if said is None else {name.title(): value for name, value in said}
 
-    @pace(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @pace(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
     @given(before=ROW, after=ROW)
     def holds(before: dict[str, Any], after: dict[str, Any]) -> None:
         write(make, attempt, before)
@@ -188,7 +188,7 @@ def test_one_tag_names_one_fragment(
 ) -> None:
     configure(start_timeout_s=start_timeout_s)
 
-    @pace(max_examples=1000, deadline=None)
+    @pace(max_examples=400, deadline=None)
     @given(VERSIONED, VERSIONED_ATTEMPT, st.lists(UNVERSIONED, min_size=2, max_size=8))
     def holds(link: dict[str, Any], attempt: dict[str, Any], moments: list[dict[str, Any]]) -> None:
         said: dict[str, StatusPanel] = {}
