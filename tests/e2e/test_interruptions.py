@@ -16,7 +16,12 @@ from tests.e2e.hung import hung
 from tests.e2e.storms import UNLIMITED
 from webapp.domain.payments import audit
 
-pytestmark = [pytest.mark.browser, pytest.mark.stack, pytest.mark.xdist_group("interruptions")]
+pytestmark = [
+    pytest.mark.drill,
+    pytest.mark.browser,
+    pytest.mark.stack,
+    pytest.mark.xdist_group("interruptions"),
+]
 
 # The same code as in production with shorter waits.
 SETTINGS: Final = UNLIMITED | {
@@ -89,7 +94,6 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
         office.close()
 
 
-@pytest.mark.drill
 def test_a_tab_that_is_killed_before_the_return_finds_the_payment_paid(
     shop: Shop, browser: Browser
 ) -> None:
@@ -135,7 +139,6 @@ def test_a_press_that_the_network_loses_is_said_and_repeated(
     shop.ends(purchase.code, is_paid=True)
 
 
-@pytest.mark.drill
 def test_a_bank_that_is_slow_beyond_the_limit_is_a_time_out_and_the_next_try_pays(
     shop: Shop, browser: Browser
 ) -> None:
@@ -156,7 +159,6 @@ def test_a_bank_that_is_slow_beyond_the_limit_is_a_time_out_and_the_next_try_pay
     shop.ends(purchase.code, is_paid=True)
 
 
-@pytest.mark.drill
 def test_three_declines_are_the_last_and_nothing_is_paid(shop: Shop, browser: Browser) -> None:
     with browsing(browser) as context:
         purchase = shop.purchase(context)
@@ -206,7 +208,6 @@ def test_back_after_paying_lands_on_the_result(shop: Shop, browser: Browser) -> 
     shop.ends(purchase.code, is_paid=True)
 
 
-@pytest.mark.drill
 def test_a_browser_that_was_restarted_goes_on_and_another_one_cannot(
     shop: Shop, browser: Browser
 ) -> None:
@@ -229,7 +230,6 @@ def test_a_browser_that_was_restarted_goes_on_and_another_one_cannot(
     shop.ends(purchase.code, is_paid=True)
 
 
-@pytest.mark.drill
 def test_a_session_that_is_over_when_the_bank_says_paid_is_paid_all_the_same(
     shop: Shop, browser: Browser
 ) -> None:
