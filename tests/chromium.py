@@ -7,9 +7,13 @@ import os
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Dialog, Page, sync_playwright
+
+if TYPE_CHECKING:
+    from tests.browser.tab import Tab
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 # The sandbox cannot work for root; the others keep the browser from calling home.
@@ -108,3 +112,23 @@ def context(browser: Browser, console: Console) -> Iterator[BrowserContext]:
 def page(context: BrowserContext) -> Page:
     """Return an empty tab of the fresh profile."""
     return context.new_page()
+
+
+@pytest.fixture
+def rough(console: Console) -> None:
+    """Expect what the browser and htmx write about answers that failed."""
+    console.expect("Failed to load resource")
+    console.expect("htmx:")
+
+
+@pytest.fixture
+def dialogs(tab: "Tab") -> list[str]:
+    """Return the kinds of dialogs that came up in `tab`; each is answered with "leave"."""
+    kinds: list[str] = []
+
+    def leave(dialog: Dialog) -> None:
+        kinds.append(dialog.type)
+        dialog.accept()
+
+    tab.page.on("dialog", leave)
+    return kinds

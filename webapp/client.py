@@ -1,12 +1,12 @@
 """Who is at the other end of a request."""
 
-import ipaddress
 import re
 from collections.abc import Mapping
 from typing import Any, Final
 
 from flask import request
 
+from webapp.core import fingerprints
 from webapp.extensions import settings
 
 _KEY: Final = re.compile(r"bearer +(\S+) *", re.IGNORECASE)
@@ -18,7 +18,7 @@ def address() -> str:
     We speak no TLS ourselves: with https there is a proxy in front, and what it writes last into
     X-Forwarded-For is who came to it. Without one, whoever comes could write anything.
     """
-    return address_in(request.environ, is_behind_proxy=settings.base_url.startswith("https:"))
+    return address_in(request.environ, is_behind_proxy=settings.is_https)
 
 
 def address_in(environ: Mapping[str, Any], *, is_behind_proxy: bool) -> str:
@@ -30,13 +30,7 @@ def address_in(environ: Mapping[str, Any], *, is_behind_proxy: bool) -> str:
 
 def network_of(address: str) -> str:
     """Return what is counted for an address: of IPv6 the network that one customer has alone."""
-    if ":" not in address:
-        return address
-    try:
-        known = ipaddress.IPv6Address(address.partition("%")[0])
-    except ValueError:
-        return address
-    return str(known.ipv4_mapped or f"{int(known) >> 64:x}/64")
+    return fingerprints.network(address) or address
 
 
 def key() -> str | None:

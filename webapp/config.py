@@ -246,6 +246,11 @@ class Settings(BaseSettings):
         return self.environment == "production"
 
     @property
+    def is_https(self) -> bool:
+        """Whether browsers reach us by https; then a proxy is in front, for we speak no TLS."""
+        return self.base_url.startswith("https:")
+
+    @property
     def signer(self) -> TicketSigner:
         """What signs ticket codes."""
         return TicketSigner.from_text(self.ticket_signing_key.get_secret_value())

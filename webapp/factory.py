@@ -124,7 +124,7 @@ def _flask_config(settings: Settings) -> dict[str, Any]:
             "hide_parameters": True,  # an error's text must not carry what a buyer entered
             "connect_args": {"options": _PATIENCE, "connect_timeout": 5},
         },
-        "SESSION_COOKIE_SECURE": settings.base_url.startswith("https:"),
+        "SESSION_COOKIE_SECURE": settings.is_https,
         "SESSION_COOKIE_HTTPONLY": True,
         "SESSION_COOKIE_SAMESITE": "Lax",
         "PERMANENT_SESSION_LIFETIME": timedelta(days=7),

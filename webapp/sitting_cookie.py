@@ -25,7 +25,7 @@ def keep(answer: Response, token: str, *, path: str) -> None:
         max_age=_LIFE_S,
         httponly=True,
         samesite="Lax",
-        secure=settings.base_url.startswith("https:"),
+        secure=settings.is_https,
     )
 
 

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import BrowserContext, Dialog, Page
+from playwright.sync_api import BrowserContext, Page
 
 from tests.browser.status_server import StatusServer
 from tests.browser.tab import Tab, stop_time
-from tests.chromium import Console, share
+from tests.chromium import share
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -39,23 +39,3 @@ def tab(server: StatusServer, context: BrowserContext) -> Tab:
 def other_tab(tab: Tab, context: BrowserContext, server: StatusServer) -> Tab:
     """Return a second tab of the same buyer, under the same clock."""
     return Tab(context.new_page(), server)
-
-
-@pytest.fixture
-def rough(console: Console) -> None:
-    """Expect what the browser and htmx write about answers that failed."""
-    console.expect("Failed to load resource")
-    console.expect("htmx:")
-
-
-@pytest.fixture
-def dialogs(tab: Tab) -> list[str]:
-    """Return the kinds of dialogs that came up in `tab`; each is answered with "leave"."""
-    kinds: list[str] = []
-
-    def leave(dialog: Dialog) -> None:
-        kinds.append(dialog.type)
-        dialog.accept()
-
-    tab.page.on("dialog", leave)
-    return kinds

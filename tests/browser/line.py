@@ -54,7 +54,7 @@ class Line:
 
     def address(self, name: str) -> str:
         """Return where the page of this name is."""
-        raise NotImplementedError
+        raise NotImplementedError  # each server has its own
 
     def will_answer(self, *answers: Answer) -> None:
         """Queue these answers for the next polls."""

@@ -7,10 +7,10 @@ from typing import Final
 
 import pytest
 from flask import Flask
-from playwright.sync_api import BrowserContext, Dialog, Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.browser.tab import Tab, stop_time
-from tests.chromium import Console, share
+from tests.chromium import share
 from tests.factories import Factories, fresh
 from tests.fakes.serving import served
 from tests.live.places import PLACES, Place
@@ -92,23 +92,3 @@ def tab(scene: Scene) -> Tab:
     tab = Tab(scene.context.new_page(), scene.line)
     scene.open(tab.page)
     return tab
-
-
-@pytest.fixture
-def rough(console: Console) -> None:
-    """Expect what the browser and htmx write about answers that failed."""
-    console.expect("Failed to load resource")
-    console.expect("htmx:")
-
-
-@pytest.fixture
-def dialogs(tab: Tab) -> list[str]:
-    """Return the kinds of dialogs that came up in `tab`; each is answered with "leave"."""
-    kinds: list[str] = []
-
-    def leave(dialog: Dialog) -> None:
-        kinds.append(dialog.type)
-        dialog.accept()
-
-    tab.page.on("dialog", leave)
-    return kinds

@@ -116,9 +116,9 @@ class Sitters:
         return self.tabs.setdefault((code, tab), sessions.new_token(code))
 
     def _link(self, which: int) -> Row:
-        raise NotImplementedError(which)
+        raise NotImplementedError(which)  # the machine that has the links says it
 
     def _open_link(self, which: int) -> str:
-        raise NotImplementedError(which)
+        raise NotImplementedError(which)  # the machine that has the links says it
 
     bank: Bank

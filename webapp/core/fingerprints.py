@@ -17,6 +17,8 @@ def network(client: str) -> str:
         return ""
     if isinstance(address, ipaddress.IPv4Address):
         return client
+    if address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
     return str(ipaddress.ip_network((address.packed, _IPV6_NETWORK), strict=False))
 
 

@@ -23,7 +23,7 @@ _ALWAYS: Final = (
 def of(settings: Settings) -> list[tuple[str, str]]:
     """Return the headers of every answer."""
     https = ("Strict-Transport-Security", "max-age=31536000")
-    return [*_ALWAYS, https] if settings.base_url.startswith("https:") else list(_ALWAYS)
+    return [*_ALWAYS, https] if settings.is_https else list(_ALWAYS)
 
 
 def guard(app: Flask, settings: Settings) -> None:

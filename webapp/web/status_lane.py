@@ -65,8 +65,7 @@ class StatusLane:
         return self._next(environ, start_response)
 
     def _count(self, environ: "WSGIEnvironment", code: str, values: Settings) -> int:
-        is_https = values.base_url.startswith("https:")
-        address = client.address_in(environ, is_behind_proxy=is_https)
+        address = client.address_in(environ, is_behind_proxy=values.is_https)
         limits = {f"from {client.network_of(address)}": values.limit_polls_per_address}
         if code:
             limits[code] = values.limit_polls
