@@ -176,7 +176,6 @@ class Settings(BaseSettings):
     web_threads: Count = 64
 
     database_pool: Count = 20
-    status_pool: Count = 4
     hook_max_bytes: Count = 65_536
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 

@@ -37,7 +37,7 @@ def test_the_page_goes_on_waiting_where_another_attempt_takes_the_place_of_a_los
 ) -> None:
     attempt = replaced(make)
     code = attempt.link.code
-    reads = StatusReads(settings.database_url, connections=1)
+    reads = StatusReads(settings.database_url)
     for status in (statuses.get(code), reads.get(code)):
         assert status is not None
         assert status.attempt is not None

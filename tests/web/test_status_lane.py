@@ -1,8 +1,10 @@
 """The lane in front of Flask: it says "nothing new" as the view would, or nothing at all."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from threading import Event
 from typing import Any, cast
 
 import psycopg
@@ -11,13 +13,13 @@ from flask import Flask
 from sqlalchemy import func
 from werkzeug.test import TestResponse
 
-from tests.conftest import Configure
 from tests.factories import Factories
 from tests.pages import Pages
 from tests.sandbox.process import eventually
 from tests.web.test_checkout import in_state
 from tests.web.test_status import ON, STATES
 from webapp.domain.payments import status as statuses
+from webapp.domain.payments import timelines
 from webapp.domain.payments.status_reads import CannotReadError, StatusReads
 from webapp.extensions import db, queue_redis
 from webapp.models import PaymentLink
@@ -164,11 +166,9 @@ def test_the_lane_reads_what_the_pages_read(make: Factories, lane: StatusLane, s
 
 
 def test_the_lane_could_not_write_if_it_tried(lane: StatusLane) -> None:
-    with (
-        pytest.raises(psycopg.errors.ReadOnlySqlTransaction),
-        lane.reads._connection() as connection,
-    ):
-        connection.execute("UPDATE payment_link SET version = version + 1")
+    for line in lane.reads.lines:
+        with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
+            line.open().execute("UPDATE payment_link SET version = version + 1")
 
 
 def test_a_poll_that_finds_nothing_new_still_asks_for_one_check(
@@ -207,8 +207,7 @@ def test_a_lost_connection_is_made_anew(
     known = ask(link, "pay").headers["ETag"]
     ask(link, "pay", known)
     assert not reached
-    with lane.reads._connection() as connection:
-        number = connection.info.backend_pid
+    number = lane.reads.lines[0].open().info.backend_pid
     db.session.execute(func.pg_terminate_backend(number).select())
     db.session.rollback()
     lost = ask(link, "pay", known)
@@ -218,22 +217,55 @@ def test_a_lost_connection_is_made_anew(
 
 
 def test_a_database_that_is_away_is_said_at_once_and_found_again(
-    app: Flask, make: Factories, configure: Configure
+    app: Flask, make: Factories, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     link = make.link()
     url = app.extensions["tillgate.settings"].database_url
-    away = StatusReads(url.replace("/var/", "/nowhere/"), connections=1)
-    with pytest.raises(CannotReadError):
-        away.get(link.code)
-    away._url = StatusReads(url, connections=1)._url
-    assert away.get(link.code) is not None
-    away.close()
+    reads = StatusReads(url)
+    with monkeypatch.context() as away:
+        for line in reads.lines:
+            away.setattr(line, "_url", line._url.replace("/var/", "/nowhere/"))
+        with pytest.raises(CannotReadError):
+            reads.get(link.code)
+        with pytest.raises(CannotReadError):
+            reads.timeline(link.id)
+    found = reads.get(link.code)
+    assert found is not None
+    assert reads.timeline(found.link_id) == timelines.of_link(found.link_id)
+    reads.close()
 
 
-def test_who_finds_every_connection_taken_is_told_soon(app: Flask, make: Factories) -> None:
+def test_many_links_are_read_in_one_go_each_with_its_own_answer(
+    app: Flask, make: Factories
+) -> None:
+    links = [in_state(make, state) for state in STATES]
+    reads = StatusReads(app.extensions["tillgate.settings"].database_url)
+    codes = [link.code for link in links]
+    rows = reads._read_statuses([*codes, "ZZZZZZZZ", codes[0]])
+    assert {code: row.id for code, row in rows.items()} == {link.code: link.id for link in links}
+    steps = reads._read_timelines([link.id for link in links])
+    for link in links:
+        assert timelines.of_rows(steps.get(link.id, ())) == timelines.of_link(link.id)
+    reads.close()
+
+
+def test_who_waits_for_a_line_that_hangs_is_told_soon(app: Flask, make: Factories) -> None:
     link = make.link()
-    reads = StatusReads(app.extensions["tillgate.settings"].database_url, connections=1)
-    with reads._connection(), pytest.raises(CannotReadError):
-        reads.get(link.code)
+    reads = StatusReads(app.extensions["tillgate.settings"].database_url)
+    answers = Event()
+
+    def hang(_: Sequence[str]) -> dict[str, Any]:
+        answers.wait(20)
+        return {}
+
+    ask, reads._statuses._ask = reads._statuses._ask, hang
+    with ThreadPoolExecutor(1) as threads:
+        first = threads.submit(reads.get, link.code)
+        eventually(lambda: reads._statuses._is_led)
+        with pytest.raises(CannotReadError):
+            reads.get(link.code)
+        answers.set()
+        assert first.result() is None
+    reads._statuses._ask = ask
     assert reads.get(link.code) is not None
     reads.close()

@@ -3,12 +3,14 @@
 import hashlib
 import hmac
 import ipaddress
+from functools import lru_cache
 from typing import Final
 
 # Whoever has one IPv6 address has all of its network.
 _IPV6_NETWORK: Final = 64
 
 
+@lru_cache(maxsize=4096)
 def network(client: str) -> str:
     """Return what one client cannot change of its network address; empty where it is none."""
     try:

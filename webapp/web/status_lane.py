@@ -38,7 +38,7 @@ class StatusLane:
     def __init__(self, app: Flask, values: Settings) -> None:
         self._app = app
         self._next: WSGIApplication = app.wsgi_app
-        self.reads = StatusReads(values.database_url, connections=values.status_pool)
+        self.reads = StatusReads(values.database_url)
         self.counts = PollCounts()
         self._wishes = CheckWishes(app)
 

@@ -5,7 +5,20 @@ from datetime import datetime
 from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, Text, and_, bindparam, func, or_, select
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Double,
+    Select,
+    Text,
+    and_,
+    any_,
+    bindparam,
+    cast,
+    func,
+    or_,
+    select,
+)
 
 from webapp.core.errors import NotFoundError
 from webapp.core.states import (
@@ -128,22 +141,34 @@ def get(code: str) -> LinkStatus:
     row = db.session.execute(question(), {"code": code}).one_or_none()
     if row is None:
         raise NotFoundError("there is no such link")
-    return of_row(code, row)
+    return of_row(row)
 
 
 @cache
 def question() -> Select[*tuple[Any, ...]]:
-    """Return the one query behind every page and poll; its parameter is `code`."""
+    """Return the query behind every page; its parameter is `code`."""
+    return _question(PaymentLink.code == bindparam("code", type_=Text))
+
+
+@cache
+def question_of_many() -> Select[*tuple[Any, ...]]:
+    """Return the query behind the polls: a row for each link of `codes`, a text with commas."""
+    codes = func.string_to_array(bindparam("codes", type_=Text), ",", type_=ARRAY(Text))
+    return _question(PaymentLink.code == any_(codes))
+
+
+def _question(is_asked_for: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
     now = func.clock_timestamp()
     ended = func.coalesce(PaymentLink.paid_at, PaymentLink.ended_at)
     return (
         select(
             PaymentLink.id,
+            PaymentLink.code,
             PaymentLink.version,
             PaymentLink.state,
             PaymentLink.expires_at,
-            func.extract("epoch", PaymentLink.expires_at - now).label("left_s"),
-            func.extract("epoch", now - ended).label("ended_s"),
+            _seconds(PaymentLink.expires_at - now).label("left_s"),
+            _seconds(now - ended).label("ended_s"),
             PaymentLink.closing_for,
             _is_unverified().label("is_unverified"),
             _was_dismissed().label("was_dismissed"),
@@ -157,7 +182,7 @@ def question() -> Select[*tuple[Any, ...]]:
             PaymentAttempt.returned_at.is_not(None).label("has_returned"),
             PaymentAttempt.declined_at.is_not(None).label("was_declined"),
             (PaymentAttempt.watch_until > now).label("is_watched"),
-            func.extract("epoch", now - waits.since()).label("waiting_s"),
+            _seconds(now - waits.since()).label("waiting_s"),
         )
         .join(
             PaymentAttempt,
@@ -165,14 +190,12 @@ def question() -> Select[*tuple[Any, ...]]:
             isouter=True,
         )
         .join(PaymentSession, PaymentSession.id == PaymentAttempt.session_id, isouter=True)
-        .where(
-            PaymentLink.code == bindparam("code", type_=Text), PaymentLink.state != LinkState.DRAFT
-        )
+        .where(is_asked_for, PaymentLink.state != LinkState.DRAFT)
     )
 
 
-def of_row(code: str, row: Any) -> LinkStatus:  # noqa: ANN401  # of SQLAlchemy, or of psycopg
-    """Read one row of `question()`, whoever fetched it: its states may still be plain words."""
+def of_row(row: Any) -> LinkStatus:  # noqa: ANN401  # of SQLAlchemy, or of psycopg
+    """Read one row of these queries, whoever fetched it: its states may still be plain words."""
     attempt = None
     if row.reference is not None:
         attempt = AttemptStatus(
@@ -186,16 +209,16 @@ def of_row(code: str, row: Any) -> LinkStatus:  # noqa: ANN401  # of SQLAlchemy,
             has_returned=row.has_returned,
             was_declined=row.was_declined,
             is_watched=row.is_watched,
-            waiting_s=float(row.waiting_s),
+            waiting_s=row.waiting_s,
         )
     return LinkStatus(
         link_id=row.id,
-        code=code,
+        code=row.code,
         version=row.version,
         state=LinkState(row.state),
         expires_at=row.expires_at,
-        left_s=float(row.left_s),
-        ended_s=float(row.ended_s or 0),
+        left_s=row.left_s,
+        ended_s=row.ended_s or 0.0,
         closing_for=row.closing_for,
         is_unverified=row.is_unverified,
         was_dismissed=row.was_dismissed,
@@ -215,7 +238,7 @@ def deliveries(link_id: int) -> Deliveries:
             func.count().filter(EmailMessage.is_under_way).label("waiting"),
             func.count().filter(EmailMessage.state == EmailState.FAILED).label("failed"),
             func.count().filter(_IN_DOUBT).label("doubtful"),
-            func.extract("epoch", func.clock_timestamp() - first).label("waiting_s"),
+            _seconds(func.clock_timestamp() - first).label("waiting_s"),
         ).where(EmailMessage.link_id == link_id)
     ).one()
     return Deliveries(
@@ -224,7 +247,7 @@ def deliveries(link_id: int) -> Deliveries:
         emails_waiting=emails.waiting,
         emails_failed=emails.failed,
         emails_doubtful=emails.doubtful,
-        waiting_s=float(emails.waiting_s or 0),
+        waiting_s=emails.waiting_s or 0.0,
     )
 
 
@@ -249,6 +272,11 @@ def checkout_url(link_id: int) -> str | None:
             PaymentAttempt.state.in_(MAY_HOLD_MONEY),
         )
     )
+
+
+def _seconds(interval: ColumnElement[Any]) -> ColumnElement[float]:
+    # By itself it is a number of any precision, which costs more to hand over than to find.
+    return cast(func.extract("epoch", interval), Double)
 
 
 def _is_unverified() -> ColumnElement[bool]:

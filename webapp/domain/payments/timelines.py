@@ -6,7 +6,18 @@ from datetime import datetime
 from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, Select, bindparam, select
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    ColumnElement,
+    Select,
+    Text,
+    bindparam,
+    cast,
+    func,
+    select,
+    true,
+)
 
 from webapp.core.states import LinkState
 from webapp.extensions import db
@@ -72,7 +83,7 @@ def of_link(link_id: int) -> Timeline:
 
 
 def of_rows(rows: Sequence[Any]) -> Timeline:
-    """Read the rows of `question()`, whoever fetched them: their states may be plain words."""
+    """Read the rows of these queries, whoever fetched them: their states may be plain words."""
     steps: list[Step] = []
     has_ended = False
     for row in reversed(rows):
@@ -97,9 +108,28 @@ def _keys(row: Any) -> list[str]:  # noqa: ANN401  # a row of the query below
 
 @cache
 def question() -> Select[*tuple[Any, ...]]:
-    """Return the query behind every timeline; its parameter is `link_id`."""
+    """Return the query behind a page's timeline; its parameter is `link_id`."""
+    return _newest(bindparam("link_id", type_=BigInteger))
+
+
+@cache
+def question_of_many() -> Select[*tuple[Any, ...]]:
+    """Return the query behind the polls' timelines, of the links of `link_ids`: a text with commas.
+
+    The rows of one link are in the order of `question`.
+    """
+    link_ids = func.string_to_array(bindparam("link_ids", type_=Text), ",")
+    asked = func.unnest(cast(link_ids, ARRAY(BigInteger))).table_valued("id").render_derived()
+    newest = _newest(asked.c.id).lateral("newest")
+    query = select(newest).select_from(asked).join(newest, true())
+    return query.order_by(newest.c.link_id, newest.c.version.desc())
+
+
+def _newest(link_id: ColumnElement[int]) -> Select[*tuple[Any, ...]]:
     return (
         select(
+            PaymentEvent.link_id,
+            PaymentEvent.version,
             PaymentEvent.name,
             PaymentEvent.to_state,
             PaymentEvent.detail["reason"].astext.label("reason"),
@@ -111,10 +141,7 @@ def question() -> Select[*tuple[Any, ...]]:
         .join(PaymentLink, PaymentLink.id == PaymentEvent.link_id)
         .join(Merchant, Merchant.id == PaymentLink.merchant_id)
         .join(Event, Event.id == PaymentLink.event_id, isouter=True)
-        .where(
-            PaymentEvent.link_id == bindparam("link_id", type_=BigInteger),
-            PaymentEvent.name.in_(_KEYS),
-        )
+        .where(PaymentEvent.link_id == link_id, PaymentEvent.name.in_(_KEYS))
         .order_by(PaymentEvent.version.desc())
         .limit(_ROWS)
     )
