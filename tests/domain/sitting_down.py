@@ -5,9 +5,9 @@ from datetime import timedelta
 from tests.factories import Factories, everything, fresh, observed
 from webapp.core import clock
 from webapp.core.states import SessionState
-from webapp.domain.payments import sessions, settlement, trails
-from webapp.domain.payments.sittings import Holder
-from webapp.models import PaymentAttempt, PaymentEvent, PaymentLink
+from webapp.domain.payments import sessions, settlement, sittings, trails
+from webapp.domain.payments.sittings import Holder, Sitting
+from webapp.models import PaymentAttempt, PaymentEvent, PaymentLink, PaymentSession
 from webapp.providers.base import ProviderState
 
 
@@ -40,3 +40,28 @@ def state_of(attempt: PaymentAttempt) -> tuple[SessionState, str | None]:
 def everything_told(name: str) -> list[PaymentEvent]:
     """Return all rows of this name in all trails."""
     return [event for event in everything(PaymentEvent) if event.name == name]
+
+
+def sit(link: PaymentLink) -> tuple[Sitting, Holder]:
+    """Sit down in a new browser."""
+    sitting, token = sittings.begin(link.code, token=None, buyer_email=None)
+    return sitting, Holder(token=token)
+
+
+def row(sitting: Sitting) -> PaymentSession:
+    """Return the row behind what is told of a sitting."""
+    (found,) = [one for one in everything(PaymentSession) if one.reference == sitting.reference]
+    return found
+
+
+def under_way(make: Factories, *, is_open: bool = True) -> tuple[PaymentAttempt, Sitting, Holder]:
+    """Sit down and begin to pay."""
+    link = make.link()
+    sitting, holder = sit(link)
+    begin = make.pending if is_open else make.created
+    return begin(link, token=holder.token), sitting, holder
+
+
+def seconds_ago(make: Factories, sitting: Sitting) -> None:
+    """Let a sitting have ended a moment ago."""
+    make.change(row(sitting), expires_at=clock.now() - timedelta(seconds=1))

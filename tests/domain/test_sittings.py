@@ -6,7 +6,15 @@ from datetime import timedelta
 
 import pytest
 
-from tests.domain.sitting_down import age, browser, decline_for_good, everything_told, names_of
+from tests.domain.sitting_down import (
+    age,
+    decline_for_good,
+    everything_told,
+    row,
+    seconds_ago,
+    sit,
+    under_way,
+)
 from tests.factories import Factories, everything, fresh, observed, paid
 from webapp.core import clock, references
 from webapp.core.errors import (
@@ -18,10 +26,8 @@ from webapp.core.errors import (
     SessionOverError,
 )
 from webapp.core.money import Money
-from webapp.core.public_status import SESSION_STATUS
 from webapp.core.states import AttemptState, LinkState, SessionState
 from webapp.domain.payments import (
-    audit,
     closing,
     creations,
     links,
@@ -32,7 +38,7 @@ from webapp.domain.payments import (
     starts,
 )
 from webapp.domain.payments.sittings import Holder, Sitting
-from webapp.extensions import queue_redis, settings
+from webapp.extensions import settings
 from webapp.models import PaymentAttempt, PaymentLink, PaymentSession
 from webapp.providers.base import Created, ProviderState, Refused
 
@@ -44,25 +50,6 @@ VERBS: list[Callable[[str, Holder], object]] = [
 ]
 
 
-def sit(link: PaymentLink) -> tuple[Sitting, Holder]:
-    """Sit down in a new browser."""
-    sitting, token = sittings.begin(link.code, token=None, buyer_email=None)
-    return sitting, Holder(token=token)
-
-
-def row(sitting: Sitting) -> PaymentSession:
-    (found,) = [one for one in everything(PaymentSession) if one.reference == sitting.reference]
-    return found
-
-
-def under_way(make: Factories, *, is_open: bool = True) -> tuple[PaymentAttempt, Sitting, Holder]:
-    """Sit down and begin to pay."""
-    link = make.link()
-    sitting, holder = sit(link)
-    begin = make.pending if is_open else make.created
-    return begin(link, token=holder.token), sitting, holder
-
-
 def interrupted(make: Factories, attempts_: int = 1) -> tuple[PaymentLink, Sitting, Holder]:
     """Sit down, and see so many payments fail."""
     link = make.link()
@@ -70,10 +57,6 @@ def interrupted(make: Factories, attempts_: int = 1) -> tuple[PaymentLink, Sitti
     for _ in range(attempts_):
         decline_for_good(make.pending(link, token=holder.token))
     return link, sitting, holder
-
-
-def seconds_ago(make: Factories, sitting: Sitting) -> None:
-    make.change(row(sitting), expires_at=clock.now() - timedelta(seconds=1))
 
 
 def test_to_sit_down_begins_no_payment(make: Factories) -> None:
@@ -218,72 +201,6 @@ def test_a_merchant_may_sit_beside_its_buyer_and_the_trail_says_who_it_was(
     other, _ = sit(make.link())
     sittings.cancel(other.reference, replace(beside, actor=None))
     assert {event.actor for event in everything_told("session_canceled")} == {"key:abc", "merchant"}
-
-
-def test_to_cancel_leaves_the_link_open_and_has_its_checkout_closed(make: Factories) -> None:
-    attempt, sitting, holder = under_way(make)
-    canceled = sittings.cancel(sitting.reference, holder)
-    assert (canceled.state, canceled.message) == (SessionState.CANCELED, "Payment cancelled")
-    assert SESSION_STATUS[canceled.state] == "CANCELLED"
-    assert not canceled.can_resume
-    link = fresh(attempt.link)
-    assert (link.state, link.closing_for) == (LinkState.OPEN, closing.RETRY)
-    assert queue_redis.exists("kick:tasks.payments.expiry")
-    names = names_of(link)
-    assert sittings.cancel(sitting.reference, holder) == canceled
-    assert names_of(link) == names
-    with pytest.raises(LinkNotPayableError):
-        sittings.resume(sitting.reference, holder)
-
-
-def test_money_that_comes_after_the_buyer_canceled_is_accepted(make: Factories) -> None:
-    attempt, sitting, holder = under_way(make)
-    sittings.cancel(sitting.reference, holder)
-    settlement.apply(attempt.reference, paid(attempt), actor="test")
-    assert sittings.get(sitting.reference, holder).state is SessionState.COMPLETED
-    assert fresh(attempt.link).state is LinkState.PAID
-    assert audit.run().is_clean
-
-
-def test_after_canceling_the_same_browser_begins_anew_at_once(make: Factories) -> None:
-    sitting, holder = sit(make.link())
-    sittings.cancel(sitting.reference, holder)
-    again, token = sittings.begin(sitting.code, token=holder.token, buyer_email=None)
-    assert again.reference != sitting.reference
-    assert token != holder.token
-    assert again.state is SessionState.INITIATED
-
-
-def test_to_cancel_touches_no_payment_of_another_browser(make: Factories) -> None:
-    attempt, sitting, _ = under_way(make)
-    mine, holder = sit(attempt.link)
-    sittings.cancel(mine.reference, holder)
-    assert fresh(attempt.link).closing_for is None
-    assert row(sitting).state is SessionState.PROCESSING
-
-
-def test_the_pages_cancel_ends_this_browsers_sitting_and_no_other(make: Factories) -> None:
-    attempt, sitting, holder = under_way(make)
-    link = attempt.link
-    for stranger in (None, "", browser(link).token):
-        sittings.leave(link.code, stranger)
-        assert row(sitting).state is SessionState.PROCESSING
-    sittings.leave(link.code, holder.token)
-    assert row(sitting).state is SessionState.CANCELED
-    assert fresh(link).closing_for == closing.RETRY
-    with pytest.raises(NotFoundError):
-        sittings.leave("AAAAAAAA", holder.token)
-
-
-def test_the_pages_cancel_also_closes_what_was_begun_in_a_sitting_that_is_over(
-    make: Factories,
-) -> None:
-    attempt, sitting, holder = under_way(make)
-    seconds_ago(make, sitting)
-    sessions.expire_due()
-    sittings.leave(attempt.link.code, holder.token)
-    assert row(sitting).state is SessionState.EXPIRED
-    assert fresh(attempt.link).closing_for == closing.RETRY
 
 
 def test_who_goes_on_while_the_checkout_is_open_is_sent_there_again(make: Factories) -> None:

@@ -32,3 +32,11 @@ def of(said: str, secret: str) -> str:
         secret: the deployment's own.
     """
     return hmac.new(secret.encode(), said.encode(), hashlib.sha256).hexdigest()[:32]
+
+
+def of_random(secret: str) -> str:
+    """Return what is kept of a secret that we made by chance and gave out.
+
+    Nobody guesses it from this, so it needs neither salt nor a slow hash.
+    """
+    return hashlib.sha256(secret.encode()).hexdigest()

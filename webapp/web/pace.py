@@ -2,13 +2,13 @@
 
 from webapp.config import Settings
 from webapp.core.states import LinkState
+from webapp.domain.payments import pace
 from webapp.domain.payments.status import Deliveries, LinkStatus
 
 # The buyer has just come back, and the answer is a breath away.
 _JUST_RETURNED_S = 15
 # The provider's notice is usually as quick as the buyer: the first question comes at double pace.
 _FIRST_WITHIN_S = 0.4
-_STILL_SOON_S = 180
 # Tickets that were not made and sent within this time are somebody else's business by then.
 _PROMISES_WATCHED_S = 300
 
@@ -30,30 +30,22 @@ def poll_after(
     status: LinkStatus, deliveries: Deliveries | None, settings: Settings
 ) -> float | None:
     """Return the seconds until the page should ask again; None when it need not."""
-    if status.is_in_flight and status.attempt is not None:
-        waited = status.attempt.waiting_s
-        if status.attempt.has_returned and waited < _JUST_RETURNED_S:
+    attempt, waited = status.attempt, None
+    if status.is_in_flight and attempt is not None:
+        waited = attempt.waiting_s
+        if attempt.has_returned and waited < _JUST_RETURNED_S:
             is_first = waited < _FIRST_WITHIN_S
             return settings.poll_returned_s / (2 if is_first else 1)
-        # Being closed, it is about to end, however long it took until then.
-        is_soon = waited < _STILL_SOON_S or status.closing_for is not None
-        return settings.poll_interval_s if is_soon else settings.poll_slow_s
-    match status.state:
-        case LinkState.OPEN if status.closing_for is not None:
-            return settings.poll_interval_s
-        case LinkState.OPEN:
-            return settings.poll_idle_s
-        case LinkState.PAID:
-            if deliveries is None or deliveries.is_settled:
-                return None
-            is_watched = deliveries.waiting_s < _PROMISES_WATCHED_S
-            return settings.poll_interval_s if is_watched else None
-        case LinkState.REVIEW:
-            return settings.poll_review_s
-        case _:
-            # Money may still come late while somebody watches for it.
-            is_watched = status.attempt is not None and status.attempt.is_watched
-            return settings.poll_idle_s if is_watched else None
+    if status.state is LinkState.PAID and deliveries is not None and not deliveries.is_settled:
+        is_watched = deliveries.waiting_s < _PROMISES_WATCHED_S
+        return settings.poll_interval_s if is_watched else None
+    return pace.ask_again_after(
+        status.state,
+        waiting_s=waited,
+        is_closing=status.closing_for is not None,
+        is_watched=attempt is not None and attempt.is_watched,
+        values=settings,
+    )
 
 
 def deadline_s(status: LinkStatus, settings: Settings) -> float:

@@ -1,6 +1,5 @@
 """Keys by which programs speak for a merchant: shown once, known again by a hash."""
 
-import hashlib
 import hmac
 import re
 from datetime import timedelta
@@ -10,7 +9,7 @@ import structlog
 from sqlalchemy import func, or_, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
-from webapp.core import clock, references, text
+from webapp.core import clock, fingerprints, references, text
 from webapp.core.errors import InvalidInputError, NotFoundError
 from webapp.domain.transaction import database_now, lock, step_outside, transaction
 from webapp.extensions import db
@@ -55,7 +54,7 @@ def make(merchant: Merchant, name: str, *, made_by: str) -> tuple[ApiKey, str]:
             merchant_id=merchant.id,
             name=name,
             prefix=prefix,
-            key_hash=_hash(said),
+            key_hash=fingerprints.of_random(said),
             made_by=made_by,
         )
         db.session.add(key)
@@ -133,7 +132,7 @@ def _find(said: str) -> ApiKey | None:
         return None
     query = select(ApiKey).where(ApiKey.prefix == found[1], ApiKey.revoked_at.is_(None))
     key = db.session.scalar(query.execution_options(populate_existing=True))
-    is_it = key is not None and hmac.compare_digest(key.key_hash, _hash(said))
+    is_it = key is not None and hmac.compare_digest(key.key_hash, fingerprints.of_random(said))
     return key if is_it else None
 
 
@@ -148,7 +147,3 @@ def _note_use(key: ApiKey) -> None:
         db.session.execute(
             update(ApiKey).where(ApiKey.id == key.id, is_due).values(last_used_at=func.now())
         )
-
-
-def _hash(said: str) -> str:
-    return hashlib.sha256(said.encode()).hexdigest()

@@ -15,7 +15,7 @@ from webapp.core import references
 from webapp.core.errors import NotFoundError
 from webapp.core.money import Money
 from webapp.core.states import MAY_HOLD_MONEY, CaptureState, LinkState
-from webapp.domain.payments import waits
+from webapp.domain.payments import pace, waits
 from webapp.extensions import db, settings
 from webapp.models import (
     Capture,
@@ -72,9 +72,6 @@ OF_PAYMENTS: Final[Mapping[str, PublicEvent]] = MappingProxyType(
         "attempt_canceled": PublicEvent.PAYMENT_FAILED,
     }
 )
-
-# The buyer and the provider's notice have usually come by then.
-_SOON_S: Final = 180
 
 
 @dataclass(frozen=True)
@@ -185,11 +182,12 @@ def get(name: str, *, merchant: Merchant | None = None) -> LinkNews:
         updated_at=row.updated_at,
         in_flight=row.attempt if is_in_flight else None,
         sites=tuple(row.sites),
-        poll_after_s=_poll_after(
+        poll_after_s=pace.ask_again_after(
             row.state,
             waiting_s=float(row.waiting_s) if is_in_flight else None,
             is_closing=row.closing_for is not None,
             is_watched=bool(row.is_watched),
+            values=settings,
         ),
     )
 
@@ -268,22 +266,3 @@ def _attempt() -> LateralFromClause:
 
 def _pays() -> ColumnElement[bool]:
     return and_(Capture.link_id == PaymentLink.id, Capture.state == CaptureState.FULFILS)
-
-
-def _poll_after(
-    state: LinkState, *, waiting_s: float | None, is_closing: bool, is_watched: bool
-) -> float | None:
-    """Say when it is worth asking again, by the same figures as the buyer's pages."""
-    if waiting_s is not None:
-        return settings.poll_interval_s if waiting_s < _SOON_S else settings.poll_slow_s
-    match state:
-        case LinkState.OPEN:
-            return settings.poll_interval_s if is_closing else settings.poll_idle_s
-        case LinkState.DRAFT:
-            return settings.poll_idle_s
-        case LinkState.REVIEW:
-            return settings.poll_review_s
-        case LinkState.EXPIRED | LinkState.CANCELED if is_watched:
-            return settings.poll_idle_s
-        case _:
-            return None

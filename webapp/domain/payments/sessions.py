@@ -1,13 +1,12 @@
 """Payment sessions: one buyer's sitting at a link, known by a cookie."""
 
-import hashlib
 import math
 from datetime import timedelta
 
 from itsdangerous import Signer
 from sqlalchemy import func, select
 
-from webapp.core import references
+from webapp.core import fingerprints, references
 from webapp.core.errors import RetriesExhaustedError
 from webapp.core.states import SESSION_OPEN, CaptureState, SessionState
 from webapp.domain.transaction import database_now, lock, require_locked, transaction
@@ -134,7 +133,7 @@ def expire_due() -> int:
 
 def token_hash(token: str) -> str:
     """Return what is stored of a token: enough to know it again, not enough to use it."""
-    return hashlib.sha256(token.encode()).hexdigest()
+    return fingerprints.of_random(token)
 
 
 def reference_of(token: str) -> str:
