@@ -50,7 +50,8 @@ def cancel(code: str) -> ResponseReturnValue:
 def elsewhere(status: LinkStatus) -> ResponseReturnValue:
     """Say that the payment was begun in another browser, and offer what can be done here."""
     can_start = offers.RETRY in offers.of(status, settings) and offers.is_slow(status, settings)
-    page = render_template("checkout/elsewhere.html", code=status.code, can_start=can_start)
+    link = links.by_code(status.code)
+    page = render_template("checkout/elsewhere.html", link=link, can_start=can_start)
     return page, 409, {"Cache-Control": "no-store"}
 
 
