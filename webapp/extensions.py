@@ -1,6 +1,8 @@
 """The unbound objects that the factory ties to an app."""
 
+from collections.abc import Mapping
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, cast
 
 import redis
@@ -19,6 +21,18 @@ from webapp.config import Settings
 
 # A web thread must not hang where the queue's Redis hangs: the sweeps find what it could not say.
 QUEUE_TIMEOUT_S = 0.2
+
+# A database's machine that vanishes says no goodbye, and the kernel would wait for two hours. In
+# libpq's words and units: who is silent is asked after 30 s, and given up after 15 s more, or 10 s
+# after something that we said did not arrive.
+LOST_LINE: Mapping[str, int] = MappingProxyType(
+    {
+        "keepalives_idle": 30,
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 10_000,
+    }
+)
 
 
 class Base(DeclarativeBase):

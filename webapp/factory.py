@@ -122,7 +122,7 @@ def _flask_config(settings: Settings) -> dict[str, Any]:
             "pool_pre_ping": True,
             "pool_timeout": 5,
             "hide_parameters": True,  # an error's text must not carry what a buyer entered
-            "connect_args": {"options": _PATIENCE, "connect_timeout": 5},
+            "connect_args": {"options": _PATIENCE, "connect_timeout": 5, **extensions.LOST_LINE},
         },
         "SESSION_COOKIE_SECURE": settings.is_https,
         "SESSION_COOKIE_HTTPONLY": True,

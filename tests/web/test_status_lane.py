@@ -200,6 +200,16 @@ def test_a_link_that_nobody_pays_has_no_check_asked_for(
     assert wished == [attempt.reference]
 
 
+def test_a_database_that_vanishes_without_a_word_is_given_up_soon(
+    rows: Flask, lane: StatusLane
+) -> None:
+    of_pages = cast(psycopg.Connection[Any], db.session.connection().connection.dbapi_connection)
+    for connection in (of_pages, *(line.open() for line in lane.reads.lines)):
+        told = connection.info.get_parameters()
+        assert 0 < int(told["tcp_user_timeout"]) <= 10_000
+        assert int(told["keepalives_idle"]) + 3 * int(told["keepalives_interval"]) <= 60
+
+
 def test_a_lost_connection_is_made_anew(
     make: Factories, ask: Ask, reached: list[str], lane: StatusLane
 ) -> None:

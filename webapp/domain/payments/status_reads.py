@@ -9,6 +9,7 @@ from typing import Any, Final, Self
 
 import psycopg
 from psycopg import sql
+from psycopg.conninfo import make_conninfo
 from sqlalchemy import Select
 from sqlalchemy.dialects.postgresql import psycopg as dialect
 
@@ -17,6 +18,7 @@ from webapp.domain.payments import status as statuses
 from webapp.domain.payments import timelines
 from webapp.domain.payments.status import LinkStatus
 from webapp.domain.payments.timelines import Timeline
+from webapp.extensions import LOST_LINE
 
 Connection = psycopg.Connection[Any]
 
@@ -94,15 +96,13 @@ class _Line:
     """A connection that one thread uses at a time."""
 
     def __init__(self, url: str) -> None:
-        self._url = url
+        self._url = make_conninfo(url, **LOST_LINE, connect_timeout=_CONNECT_S, options=_OPTIONS)
         self._connection: Connection | None = None
 
     def open(self) -> Connection:
         """Return the connection, made now where there is none."""
         if self._connection is None:
-            self._connection = psycopg.connect(
-                self._url, autocommit=True, options=_OPTIONS, connect_timeout=_CONNECT_S
-            )
+            self._connection = psycopg.connect(self._url, autocommit=True)
         return self._connection
 
     def rows(self, question: "_Question", values: Iterable[str]) -> list[Any]:
