@@ -129,7 +129,7 @@ SITUATIONS: dict[str, tuple[Callable[[Factories], PaymentLink], str, str, str]] 
     "paid": (_paid, "PAID", "PAID", "stop"),
     "in review": (_in_review, "REVIEW", "REVIEW", "30"),
     "accepted": (_accepted, "PAID", "PAID", "stop"),
-    "not accepted": (_dismissed, "CANCELED", "CANCELED", "15"),
+    "not accepted": (_dismissed, "CANCELED", "CANCELED", "stop"),
     "expired": (_expired, "EXPIRED", "EXPIRED", "stop"),
     "canceled": (_canceled, "CANCELED", "CANCELED", "stop"),
 }

@@ -9,7 +9,7 @@ from tests.factories import Factories, everything, observed, paid
 from tests.pages import Pages, words
 from tests.web.test_checkout import begun_here, in_state
 from webapp.core import clock
-from webapp.core.states import EmailState
+from webapp.core.states import AttemptState, EmailState
 from webapp.domain.payments import settlement
 from webapp.extensions import db, queue_redis
 from webapp.models import EmailMessage, PaymentLink
@@ -128,6 +128,19 @@ def test_the_pace_slows_down_after_the_return(
     attempt = make.pending()
     make.change(attempt, returned_at=func.now() - timedelta(seconds=seconds_since_return))
     assert poll(pages, attempt.link, "processing").headers["X-Poll-After"] == expected
+
+
+@pytest.mark.parametrize(("state", "page"), [("REFUNDED", "canceled"), ("CANCELED", "canceled")])
+def test_a_payment_that_is_watched_for_what_goes_back_keeps_no_page_asking(
+    make: Factories, pages: Pages, state: str, page: str
+) -> None:
+    attempt = make.pending()
+    make.change(attempt.link, state=state, ended_at=func.now())
+    later = func.now() + timedelta(days=14)
+    make.change(attempt, state=AttemptState.EXPIRED, watch_until=later)
+    assert poll(pages, attempt.link, page).headers["X-Poll-After"] == "15"
+    make.change(attempt, state=AttemptState.SUCCEEDED)
+    assert poll(pages, attempt.link, page).headers["X-Poll-After"] == "stop"
 
 
 def test_a_paid_page_asks_until_its_promises_are_kept(make: Factories, pages: Pages) -> None:

@@ -164,7 +164,7 @@ UNVERSIONED = st.fixed_dictionaries(
         "is_session_over": MAYBE,
         "has_url": MAYBE,
         "has_returned": MAYBE,
-        "is_watched": MAYBE,
+        "may_still_be_paid": MAYBE,
         "waiting_s": SECONDS,
         "left_s": st.sampled_from((-1.0, 0.0, 0.1, 9000.0)),
     }

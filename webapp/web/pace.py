@@ -43,7 +43,7 @@ def poll_after(
         status.state,
         waiting_s=waited,
         is_closing=status.closing_for is not None,
-        is_watched=attempt is not None and attempt.is_watched,
+        may_still_be_paid=attempt is not None and attempt.may_still_be_paid,
         values=settings,
     )
 

@@ -14,7 +14,7 @@ def ask_again_after(
     *,
     waiting_s: float | None,
     is_closing: bool,
-    is_watched: bool,
+    may_still_be_paid: bool,
     values: Settings,
 ) -> float | None:
     """Return the seconds after which something may have changed; None where nothing will.
@@ -23,7 +23,7 @@ def ask_again_after(
         state: the link's.
         waiting_s: since when a buyer waits for a payment that is in flight; None without one.
         is_closing: a worker is about to end what is in flight.
-        is_watched: money may still come late, and somebody watches for it.
+        may_still_be_paid: money may come late, and somebody watches for it.
         values: the settings, which hold the figures.
     """
     if waiting_s is not None:
@@ -37,7 +37,7 @@ def ask_again_after(
             return values.poll_idle_s
         case LinkState.REVIEW:
             return values.poll_review_s
-        case LinkState.EXPIRED | LinkState.CANCELED | LinkState.REFUNDED if is_watched:
+        case LinkState.EXPIRED | LinkState.CANCELED | LinkState.REFUNDED if may_still_be_paid:
             return values.poll_idle_s
         case _:
             return None

@@ -16,6 +16,7 @@ from webapp.core.errors import NotFoundError
 from webapp.core.money import Money
 from webapp.core.states import MAY_HOLD_MONEY, CaptureState, LinkState
 from webapp.domain.payments import pace, waits
+from webapp.domain.payments import status as statuses
 from webapp.extensions import db, settings
 from webapp.models import (
     Capture,
@@ -140,7 +141,7 @@ def get(name: str, *, merchant: Merchant | None = None) -> LinkNews:
             attempt.c.reference.label("attempt"),
             attempt.c.state.label("attempt_state"),
             func.extract("epoch", now - attempt.c.since).label("waiting_s"),
-            (attempt.c.watch_until > now).label("is_watched"),
+            attempt.c.may_still_be_paid,
             attempt.c.provider.label("attempted_at"),
             paid_at.c.provider.label("paid_at"),
             Capture.payment_reference,
@@ -186,7 +187,7 @@ def get(name: str, *, merchant: Merchant | None = None) -> LinkNews:
             row.state,
             waiting_s=float(row.waiting_s) if is_in_flight else None,
             is_closing=row.closing_for is not None,
-            is_watched=bool(row.is_watched),
+            may_still_be_paid=bool(row.may_still_be_paid),
             values=settings,
         ),
     )
@@ -254,7 +255,7 @@ def _attempt() -> LateralFromClause:
         select(
             PaymentAttempt.reference,
             PaymentAttempt.state,
-            PaymentAttempt.watch_until,
+            statuses.may_still_be_paid().label("may_still_be_paid"),
             waits.since().label("since"),
             ProviderAccount.provider,
         )

@@ -63,7 +63,8 @@ class AttemptStatus:
     has_url: bool
     has_returned: bool
     was_declined: bool
-    is_watched: bool
+    # Somebody watches it, and it was not paid yet.
+    may_still_be_paid: bool
     waiting_s: float
 
 
@@ -181,7 +182,7 @@ def _question(is_asked_for: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
             PaymentAttempt.checkout_url.is_not(None).label("has_url"),
             PaymentAttempt.returned_at.is_not(None).label("has_returned"),
             PaymentAttempt.declined_at.is_not(None).label("was_declined"),
-            (PaymentAttempt.watch_until > now).label("is_watched"),
+            may_still_be_paid().label("may_still_be_paid"),
             _seconds(now - waits.since()).label("waiting_s"),
         )
         .join(
@@ -208,7 +209,7 @@ def of_row(row: Any) -> LinkStatus:  # noqa: ANN401  # of SQLAlchemy, or of psyc
             has_url=row.has_url,
             has_returned=row.has_returned,
             was_declined=row.was_declined,
-            is_watched=row.is_watched,
+            may_still_be_paid=row.may_still_be_paid,
             waiting_s=row.waiting_s,
         )
     return LinkStatus(
@@ -272,6 +273,12 @@ def checkout_url(link_id: int) -> str | None:
             PaymentAttempt.state.in_(MAY_HOLD_MONEY),
         )
     )
+
+
+def may_still_be_paid() -> ColumnElement[bool]:
+    """Say whether money may come late for an attempt: one that was paid is watched for less."""
+    is_watched = PaymentAttempt.watch_until > func.clock_timestamp()
+    return and_(is_watched, PaymentAttempt.state != AttemptState.SUCCEEDED)
 
 
 def _seconds(interval: ColumnElement[Any]) -> ColumnElement[float]:
