@@ -166,6 +166,7 @@ class Settings(BaseSettings):
     poll_slow_s: Seconds = 5
     poll_idle_s: Seconds = 15
     poll_review_s: Seconds = 30
+    poll_ease_per_s: Count = 500
     poll_limit_s: Seconds = 900
     desk_poll_s: Seconds = 3
 

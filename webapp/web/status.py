@@ -28,6 +28,8 @@ LANGUAGE = "en"
 READ: Final = "tillgate.status"
 STEPS: Final = "tillgate.timeline"
 WAIT: Final = "tillgate.wait_s"
+# How many times as long as usual all pages should wait just now.
+STRETCH: Final = "tillgate.stretch"
 
 
 @blueprint.get("/pay/<code>/status")
@@ -60,17 +62,25 @@ def show_status(code: str) -> ResponseReturnValue:
         if page is not asking:
             answer.headers["HX-Redirect"] = path(status.code, page)
     answer.set_etag(name)
-    answer.headers.update(poll_headers(status, promised, settings))
+    stretch = request.environ.get(STRETCH, 1.0)
+    answer.headers.update(poll_headers(status, promised, settings, stretch=stretch))
     return answer
 
 
 def poll_headers(
-    status: LinkStatus, promised: Deliveries | None, values: Settings
+    status: LinkStatus, promised: Deliveries | None, values: Settings, *, stretch: float = 1.0
 ) -> dict[str, str]:
-    """Return what every answer to a poll says besides its tag, news or none."""
+    """Return what every answer to a poll says besides its tag, news or none.
+
+    Args:
+        status: the link's.
+        promised: how far its promises are, where it is paid.
+        values: the settings.
+        stretch: how many times as long as usual a page should wait; see `Strain`.
+    """
     after = pace.poll_after(status, promised, values)
     return {
-        "X-Poll-After": "stop" if after is None else f"{after:g}",
+        "X-Poll-After": "stop" if after is None else f"{round(after * stretch, 1):g}",
         "Cache-Control": "no-store",
         "Vary": "HX-Request",
     }

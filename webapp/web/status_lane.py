@@ -22,7 +22,8 @@ from webapp.web import headers
 from webapp.web.check_wishes import CheckWishes
 from webapp.web.pages import PageName, right_page
 from webapp.web.poll_counts import PollCounts
-from webapp.web.status import READ, STEPS, WAIT, poll_headers, tag
+from webapp.web.status import READ, STEPS, STRETCH, WAIT, poll_headers, tag
+from webapp.web.strain import Strain
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -40,6 +41,7 @@ class StatusLane:
         self._next: WSGIApplication = app.wsgi_app
         self.reads = StatusReads(values.database_url)
         self.counts = PollCounts()
+        self.strain = Strain()
         self._wishes = CheckWishes(app)
 
     def serve(self) -> None:
@@ -55,6 +57,7 @@ class StatusLane:
         found = _PATH.fullmatch(path) if path.startswith("/pay/") else None
         if found is not None and environ["REQUEST_METHOD"] in {"GET", "HEAD"}:
             values = settings_of(self._app)
+            environ[STRETCH] = self.strain.stretch(values.poll_ease_per_s)
             code = references.clean_link_code(found[1]) or ""
             wait_s = self._count(environ, code, values)
             if wait_s:
@@ -95,7 +98,8 @@ class StatusLane:
         if known.removeprefix("W/") != name:
             environ[STEPS] = self._reads_timeline(status)
             return None
-        return [*poll_headers(status, None, values).items(), ("ETag", name), *headers.of(values)]
+        after = poll_headers(status, None, values, stretch=environ.get(STRETCH, 1.0))
+        return [*after.items(), ("ETag", name), *headers.of(values)]
 
     def _reads_timeline(self, status: LinkStatus) -> Timeline | None:
         try:
