@@ -81,7 +81,7 @@ def test_a_refused_request_ends_the_attempt_and_the_buyer_may_try_again(make: Fa
     assert fresh(attempt).state is AttemptState.FAILED
     assert not fresh(attempt.link).may_hold_money
     session = fresh(attempt.session)
-    assert (session.state, session.interruption) == (SessionState.INTERRUPTED, "network")
+    assert (session.state, session.interruption) == (SessionState.INTERRUPTED, "refused")
     assert make.pending(attempt.link).is_current
 
 

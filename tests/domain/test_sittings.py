@@ -186,7 +186,7 @@ def test_what_a_sitting_says_at_each_step(make: Factories) -> None:
         creations.record(second.reference, Refused("no"), actor="test")
         assert said()[0] is state
         if number == 2:
-            cut = "Network error detected (attempt 2/3). Would you like to retry?"
+            cut = "Payment not started (attempt 2/3). Would you like to retry?"
             assert said()[1:] == (cut, True)
     over = "Maximum retry attempts exceeded."
     assert said() == (SessionState.FAILED_MAX_RETRIES, over, False)

@@ -77,7 +77,7 @@ def test_a_refused_attempt_says_so_and_can_be_repeated(at_bank: AtBank, make: Fa
     at_bank.script("create_refused")
     resumed = sittings.resume(sitting.reference, holder)
     assert (resumed.url, resumed.was_refused) == (None, True)
-    assert (resumed.sitting.interruption, resumed.sitting.can_resume) == ("network", True)
+    assert (resumed.sitting.interruption, resumed.sitting.can_resume) == ("refused", True)
     assert sittings.resume(sitting.reference, holder).url is not None
 
 

@@ -151,7 +151,7 @@ def test_a_refusal_is_not_repeated(shop: Shop, asks: list[str]) -> None:
     work()
     assert asks == [attempt.reference]
     assert fresh(attempt).state is AttemptState.FAILED
-    assert state_of(attempt) == (SessionState.INTERRUPTED, "network")
+    assert state_of(attempt) == (SessionState.INTERRUPTED, "refused")
 
 
 def test_who_may_not_wait_for_the_provider_leaves_it_to_the_worker(
@@ -203,7 +203,7 @@ def test_a_request_that_is_refused_when_repeated_ends_the_attempt_at_once(
     work()
     assert asks == [attempt.reference] * 2
     assert fresh(attempt).state is AttemptState.FAILED
-    assert state_of(attempt) == (SessionState.INTERRUPTED, "network")
+    assert state_of(attempt) == (SessionState.INTERRUPTED, "refused")
 
 
 def test_nothing_is_asked_for_again_before_a_read_has_found_nothing(

@@ -253,6 +253,21 @@ def test_a_token_that_is_not_taken_is_renewed_and_the_checkout_asked_for_again(
     assert isinstance(create(make, account), Created)
 
 
+def test_a_token_that_is_refused_late_is_renewed_by_a_worker_and_not_while_the_buyer_waits(
+    at_sumup: AtSumUp, make: Factories, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account = at_sumup.by_consent()
+    at_sumup.age(account, left=timedelta(hours=1))
+    at_sumup.fake.forget_access_tokens()
+    calls = at_sumup.fake.token_calls
+    with monkeypatch.context() as late:
+        late.setattr(tokens, "_ANSWERED_WITHIN_S", 0)
+        assert isinstance(create(make, account), Unanswered)
+    assert at_sumup.fake.token_calls == calls
+    assert run() == Summary(renewed=1)
+    assert isinstance(create(make, account), Created)
+
+
 def test_a_token_that_was_renewed_meanwhile_is_used_and_not_renewed_again(
     at_sumup: AtSumUp, make: Factories
 ) -> None:

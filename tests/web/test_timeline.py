@@ -3,10 +3,11 @@
 import itertools
 from datetime import datetime, timedelta
 
+import pytest
 from flask import Flask
 from sqlalchemy import update
 
-from tests.factories import Factories, observed, paid
+from tests.factories import Factories, everything, observed, paid
 from tests.pages import Pages, soup
 from tests.web.sitting import begun, page
 from tests.web.test_checkout import in_state
@@ -46,11 +47,33 @@ def test_a_payment_is_told_from_the_link_to_the_email(make: Factories, pages: Pa
         "Payment started",
         "Your bank declined it",
         "Paid",
+        "Confirmed",
         "Tickets made",
         "Email delivered",
     ]
     everything = soup(page(pages, attempt.link, "success")).select("#payment-timeline")
     assert "insufficient" not in str(everything)
+
+
+@pytest.mark.parametrize(
+    ("paid_s_ago", "told_s_ago"),
+    [(240, 240), (-90, 0), (900, 600)],
+    ids=["before", "ahead", "behind"],
+)
+def test_paid_is_when_the_provider_took_it_and_confirmed_when_we_heard_of_it(
+    make: Factories, pages: Pages, paid_s_ago: int, told_s_ago: int
+) -> None:
+    attempt = begun(make, pages)
+    now = clock.now()
+    ago = {"link_opened": 660, "payment_started": 600}
+    said = paid(attempt, paid_at=now - timedelta(seconds=paid_s_ago))
+    settlement.apply(attempt.reference, said, actor="test")
+    for told in everything(PaymentEvent):
+        make.change(told, happened_at=now - timedelta(seconds=ago.get(told.name, 0)))
+    steps = {step.key: step.at for step in timelines.of_link(attempt.link_id).steps}
+    assert list(steps) == ["opened", "started", "paid", "confirmed", "tickets"]
+    assert (now - steps["paid"]).total_seconds() == pytest.approx(told_s_ago, abs=0.01)
+    assert steps["confirmed"] == now
 
 
 def test_what_becomes_of_another_browsers_sitting_is_not_told_after_the_end(
@@ -61,7 +84,7 @@ def test_what_becomes_of_another_browsers_sitting_is_not_told_after_the_end(
     settlement.apply(attempt.reference, paid(attempt), actor="test")
     sittings.leave(attempt.link.code, token)
     told = lines(pages, attempt.link, "success")
-    assert told == ["Link opened", "Payment started", "Paid", "Tickets made"]
+    assert told == ["Link opened", "Payment started", "Paid", "Confirmed", "Tickets made"]
 
 
 def test_what_stands_beside_the_status_is_true_however_far_the_email_is(

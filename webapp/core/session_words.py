@@ -4,12 +4,21 @@ from typing import Final, Literal
 
 from webapp.core.states import SessionState
 
-Interruption = Literal["timeout", "network", "declined"]
+Interruption = Literal["timeout", "network", "refused", "declined"]
 
 _INTERRUPTED: Final = {
     "timeout": "Payment timeout (attempt {count}/{most}). You can retry or cancel.",
     "network": "Network error detected (attempt {count}/{most}). Would you like to retry?",
+    "refused": "Payment not started (attempt {count}/{most}). Would you like to retry?",
     "declined": "Payment declined (attempt {count}/{most}). Would you like to retry?",
+}
+
+# Of the last attempt: no other may follow.
+_LAST: Final = {
+    "timeout": "Payment timeout (attempt {count}/{most}). You can cancel.",
+    "network": "Network error detected (attempt {count}/{most}). You can cancel.",
+    "refused": "Payment not started (attempt {count}/{most}). You can cancel.",
+    "declined": "Payment declined (attempt {count}/{most}). You can cancel.",
 }
 
 _STARTING: Final = "Processing payment..."
@@ -25,7 +34,13 @@ _PLAIN: Final = {
 
 
 def sentence(
-    state: SessionState, *, interruption: str | None, is_starting: bool, count: int, most: int
+    state: SessionState,
+    *,
+    interruption: str | None,
+    is_starting: bool,
+    count: int,
+    most: int,
+    can_retry: bool | None = None,
 ) -> str:
     """Return what a sitting says.
 
@@ -35,12 +50,14 @@ def sentence(
         is_starting: nobody knows yet where the checkout is.
         count: how many attempts were begun.
         most: how many there may be.
+        can_retry: whether another one may follow; as the numbers say, unless it is known better.
     """
     match state:
         case SessionState.PROCESSING:
             return _STARTING if is_starting else _WAITING
         case SessionState.INTERRUPTED:
-            words = _INTERRUPTED[interruption or "timeout"]
-            return words.format(count=count, most=most)
+            is_last = count >= most if can_retry is None else not can_retry
+            words = _LAST if is_last else _INTERRUPTED
+            return words[interruption or "timeout"].format(count=count, most=most)
         case _:
             return _PLAIN[state]

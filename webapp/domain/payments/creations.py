@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from webapp import jobs
+from webapp.core.session_words import Interruption
 from webapp.core.states import MAY_HOLD_MONEY, AttemptState, LinkState, SessionState
 from webapp.domain.messages import attention, patterns
 from webapp.domain.payments import closing
@@ -33,7 +34,7 @@ def record(reference: str, creation: Creation, *, actor: str) -> str | None:
                 return None  # somebody may have paid otherwise by now: the page says what is so
         elif isinstance(creation, Refused):
             if attempt.state is AttemptState.CREATED:
-                _fail(attempt, creation.reason[:200], actor=actor)
+                _fail(attempt, creation.reason[:200], "refused", actor=actor)
                 if not creation.is_unauthorised:  # that is the merchant's doing, not the buyer's
                     patterns.note_failed_attempt(reference)
         else:
@@ -164,11 +165,11 @@ def note_missing(reference: str, *, actor: str, refusal: str | None = None) -> N
             return
         attempt.missing_count += 1
         if refusal is not None:
-            _fail(attempt, refusal[:200], actor=actor)
+            _fail(attempt, refusal[:200], "refused", actor=actor)
             return
         age = database_now() - attempt.created_at
         if attempt.missing_count >= 2 and age.total_seconds() >= settings.never_made_after_s:
-            _fail(attempt, "never made", actor=actor)
+            _fail(attempt, "never made", "network", actor=actor)
 
 
 def note_unmade(reference: str, *, actor: str) -> None:
@@ -183,7 +184,7 @@ def note_unmade(reference: str, *, actor: str) -> None:
             return
         age = database_now() - attempt.created_at
         if age.total_seconds() >= settings.never_shown_after_s:
-            _fail(attempt, "never shown", actor=actor)
+            _fail(attempt, "never shown", "network", actor=actor)
 
 
 def note_unreachable(attempt: PaymentAttempt, *, actor: str) -> None:
@@ -199,14 +200,14 @@ def note_unreachable(attempt: PaymentAttempt, *, actor: str) -> None:
             weigh(attempt.link)
 
 
-def _fail(attempt: PaymentAttempt, reason: str, *, actor: str) -> None:
+def _fail(attempt: PaymentAttempt, reason: str, why: Interruption, *, actor: str) -> None:
     """End an attempt without a checkout; the caller holds the locks.
 
     Where nothing is found by our own name, no read can tell any more of it. So nobody watches it:
     the end of its link, or who asks for the order, would wait for an answer that never comes.
     """
     transition(attempt, AttemptState.FAILED, actor=actor, reason=reason)
-    interrupt(attempt, "network", actor=actor)
+    interrupt(attempt, why, actor=actor)
     weigh(attempt.link)
     if _is_read_by_asking(attempt):
         attempt.watch_until, attempt.next_check_at = database_now(), None

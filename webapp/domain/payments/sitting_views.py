@@ -33,7 +33,7 @@ class Sitting:
     # Whether `resume` leads somewhere now.
     can_resume: bool
     message: str
-    # Why it was interrupted: `timeout`, `network` or `declined`.
+    # Why it was interrupted: `timeout`, `network`, `refused` or `declined`.
     interruption: str | None
 
 

@@ -53,7 +53,7 @@ _KEYS: Final = {
 
 # What becomes of single payments is no news any more once the link has ended in one of these ways.
 _OF_PAYMENTS: Final = frozenset(
-    {"started", "resumed", "declined", "network", "timeout", "exhausted", "left"}
+    {"started", "resumed", "declined", "network", "refused", "timeout", "exhausted", "left"}
 )
 _ENDS: Final = frozenset({"paid", "checked", "dismissed", "refunded", "expired", "canceled"})
 
@@ -90,8 +90,10 @@ def of_rows(rows: Sequence[Any]) -> Timeline:
         for key in _keys(row):
             is_news = not (has_ended and key in _OF_PAYMENTS)
             if is_news and (not steps or steps[-1].key != key):
-                steps.append(Step(key, row.happened_at))
+                at = _paid_at(row, steps) if key == "paid" else row.happened_at
+                steps.append(Step(key, at))
             has_ended = has_ended or key in _ENDS
+    steps.sort(key=lambda step: step.at)
     timezone = rows[0].event_timezone or rows[0].timezone if rows else "UTC"
     return Timeline(tuple(steps[-MOST:]), timezone)
 
@@ -99,11 +101,22 @@ def of_rows(rows: Sequence[Any]) -> Timeline:
 def _keys(row: Any) -> list[str]:  # noqa: ANN401  # a row of the query below
     key = _KEYS[row.name]
     if key == "interrupted":
-        return [row.reason if row.reason in {"network", "declined"} else "timeout"]
+        return [row.reason if row.reason in {"network", "refused", "declined"} else "timeout"]
     if key in _OF_THE_LINK and row.to_state not in {LinkState.PAID, LinkState.REVIEW}:
         return []
-    # Tickets are made in the transaction of "paid".
-    return ["paid", "tickets"] if key == "paid" and row.ticket_count else [key]
+    if key != "paid":
+        return [key]
+    # Tickets are made in the transaction that confirms.
+    return ["paid", "confirmed", "tickets"] if row.ticket_count else ["paid", "confirmed"]
+
+
+def _paid_at(row: Any, before: Sequence[Step]) -> datetime:  # noqa: ANN401  # a row of the query below
+    """Return when the provider took the money; its clock may be ahead of ours, or behind it."""
+    heard_at: datetime = row.happened_at
+    began_at = next((step.at for step in before if step.key == "started"), None)
+    if began_at is None:
+        began_at = before[0].at if before else heard_at
+    return max(min(row.paid_at or heard_at, heard_at), began_at)
 
 
 @cache
@@ -135,6 +148,7 @@ def _newest(link_id: ColumnElement[int]) -> Select[*tuple[Any, ...]]:
             PaymentEvent.detail["reason"].astext.label("reason"),
             PaymentEvent.happened_at,
             PaymentLink.ticket_count,
+            PaymentLink.paid_at,
             Event.timezone.label("event_timezone"),
             Merchant.timezone,
         )

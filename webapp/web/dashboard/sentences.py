@@ -119,6 +119,7 @@ _REASONS: Final[Mapping[str, str]] = MappingProxyType(
         "retry": "the buyer wants to try again",
         "timeout": "it took too long",
         "network": "the provider did not answer",
+        "refused": "the provider took no payment",
         "declined": "the bank declined",
     }
 )
