@@ -13,7 +13,7 @@
   // htmx notes the page's address for a history that we do not use; nothing is kept in the browser.
   try { sessionStorage.removeItem("htmx-current-path-for-history"); } catch { /* nor can htmx */ }
 
-  const { code, expiredUrl, limitS = 900 } = region.dataset;
+  const { code, expiredUrl, limitS = 900, title } = region.dataset;
   const offline = document.querySelector("[data-poll-offline]");
   const timeup = document.querySelector("[data-poll-timeup]");
   const check = document.querySelector("[data-poll-check] [data-busy]");
@@ -111,6 +111,8 @@
     for (const way of document.querySelectorAll("[data-poll-when]")) {
       show(way, way.dataset.pollWhen.split(" ").some((name) => offers.includes(name)));
     }
+    const headline = root?.querySelector("[data-headline]")?.textContent;
+    if (title && headline) document.title = `${headline} – ${title}`;
     guard(root?.hasAttribute("data-in-flight"));
     if (before && before !== status) announce("status", { status });
   }

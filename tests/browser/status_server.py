@@ -39,7 +39,7 @@ def fragment(
 ) -> str:
     """Write a status fragment."""
     mark = f' data-offers="{offers}"' + (" data-in-flight" if in_flight else "")
-    return f'<div data-status="{status}"{mark}><p id="words">{escape(text)}</p></div>'
+    return f'<div data-status="{status}"{mark}><p id="words" data-headline>{escape(text)}</p></div>'
 
 
 def timeline(*lines: str) -> str:

@@ -63,6 +63,38 @@ def test_the_timeline_tells_the_outcome_while_its_page_is_on_its_way(
     tab.page.wait_for_url(server.url + to)
 
 
+def test_the_title_says_the_headline_of_the_newest_fragment(tab: Tab, server: StatusServer) -> None:
+    server.attributes["data-title"] = 'Two tickets & a "programme"'
+    server.will_answer(news(2, fragment("Checking <your> bank")), news(3, "<div data-status=''>"))
+    tab.open()
+    seen = [tab.page.title()]
+    for _ in range(2):
+        tab.asks_after(3)
+        seen.append(tab.page.title())
+    behind = ' \N{EN DASH} Two tickets & a "programme"'
+    assert seen == [f"Waiting{behind}", *[f"Checking <your> bank{behind}"] * 2]
+
+
+def test_the_title_tells_the_outcome_while_its_page_is_on_its_way(
+    tab: Tab, server: StatusServer
+) -> None:
+    server.attributes["data-title"] = "Two tickets"
+    server.will_answer(moved(f"/pay/{CODE}/success", fragment("Paid", status="PAID")))
+    tab.open()
+    tab.page.evaluate('addEventListener("payment:status", () => console.log(document.title))')
+    with tab.page.expect_console_message() as message:
+        tab.let_pass(3)
+    assert message.value.text == "Paid \N{EN DASH} Two tickets"
+    tab.page.wait_for_url(server.address("success"))
+
+
+def test_a_page_that_says_nothing_of_it_keeps_its_title(tab: Tab, server: StatusServer) -> None:
+    server.will_answer(news(2, fragment("Checking")))
+    tab.open()
+    tab.asks_after(3)
+    assert tab.page.title() == "processing"
+
+
 def test_leaving_by_what_is_offered_asks_nothing(
     tab: Tab, server: StatusServer, dialogs: list[str]
 ) -> None:

@@ -217,8 +217,11 @@ def test_a_browser_that_was_restarted_goes_on_and_another_one_cannot(
         kept = context.storage_state()
     with browsing(browser, expected=("409",)) as stranger:
         page = Purchase(purchase.url, purchase.bank_url, purchase.code, stranger).tab()
-        page.get_by_role("link", name="Continue at the bank").click()
-        says(page, "This payment was started on another device")
+        elsewhere = "This payment was started on another device or in another browser"
+        says(page, f"{elsewhere}. Please finish it there.")
+        expect(page.get_by_role("link", name="Continue at the bank")).to_be_hidden()
+        page.goto(f"{page.url.removesuffix('/processing')}/continue")
+        says(page, elsewhere)
     with browsing(browser, kept=kept) as context:
         again = Purchase(purchase.url, purchase.bank_url, purchase.code, context)
         page = again.tab()

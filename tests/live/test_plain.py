@@ -16,7 +16,7 @@ from tests.live.conftest import Scene, scene_of
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("live")]
 
 # What reloads by itself, and so often, in seconds.
-RELOADS = ("processing", "success", "canceled", "review")
+RELOADS = ("processing", "success", "expired", "canceled", "review")
 RELOADS_AFTER_S = 10
 
 

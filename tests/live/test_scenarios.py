@@ -65,3 +65,24 @@ def test_manual_and_auto_refresh(scene: Scene, page: Page) -> None:
     expect(button).to_be_enabled()
     scene.end()
     scene.leads_to_the_result(page)
+
+
+def test_loading_states(scene: Scene, page: Page) -> None:
+    region, spinner = page.locator("#payment-status"), page.locator(".busy > .sign svg")
+    scene.line.wait_for_polls(1)
+    scene.line.gate.clear()
+    before = region.inner_html()
+    scene.line.wait_for_polls(2)  # it has been asked, and is not answered
+    expect(spinner).to_be_visible()
+    assert region.inner_html() == before, "who waits for an answer reads what is known"
+    scene.line.gate.set()
+    scene.line.wait_for_polls(3)
+    assert region.inner_html() == before
+
+
+def test_who_wants_no_motion_sees_none(page: Page) -> None:
+    motion = "icon => getComputedStyle(icon).animationName"
+    spinner = page.locator(".busy > .sign svg")
+    assert spinner.evaluate(motion) == "turn"
+    page.emulate_media(reduced_motion="reduce")
+    assert spinner.evaluate(motion) == "none"

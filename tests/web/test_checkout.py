@@ -227,7 +227,7 @@ def test_another_device_is_not_sent_to_a_payment_that_was_started_elsewhere(
     attempt = make.pending()
     answer = pages.get(f"/pay/{attempt.link.code}/continue")
     assert answer.status_code == 409
-    assert "started on another device" in words(answer)
+    assert "started on another device or in another browser" in words(answer)
 
 
 def test_a_declined_payment_leads_back_to_the_button(make: Factories, pages: Pages) -> None:

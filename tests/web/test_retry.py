@@ -62,7 +62,7 @@ def test_who_came_back_reads_that_it_is_verified_and_that_the_page_may_be_left(
     said = fragment(pages, attempt.link)
     assert "Payment request submitted! Waiting for verification..." in said
     assert "This usually takes under 10 seconds." in said
-    assert "It is safe to leave this page: we send the tickets by email." in said
+    assert "It is safe to leave this page: we will email you." in said
 
 
 def test_nothing_is_offered_before_its_time_and_both_ways_on_after_it(
@@ -93,11 +93,11 @@ def test_what_is_offered_is_news_to_the_poll(
     attempt = begun(make, pages)
     path = f"/pay/{attempt.link.code}/status?on=processing"
     before = pages.get(path)
-    assert 'data-offers=""' in before.get_data(as_text=True)
+    assert 'data-offers="finish"' in before.get_data(as_text=True)
     make.change(attempt, created_at=ago(11))
     after = pages.get(path, If_None_Match=before.headers["ETag"])
     assert after.status_code == 200
-    assert 'data-offers="retry cancel"' in after.get_data(as_text=True)
+    assert 'data-offers="finish retry cancel"' in after.get_data(as_text=True)
 
 
 def test_trying_again_closes_the_old_payment_first_and_leads_back_to_the_button(
@@ -113,6 +113,11 @@ def test_trying_again_closes_the_old_payment_first_and_leads_back_to_the_button(
     shown = page(pages, link)
     assert "Checking your last payment first…" in words(shown)
     assert "This takes a few seconds. Please do not pay elsewhere." in words(shown)
+    tag = soup(shown).select_one("[data-etag]")["data-etag"]  # type: ignore[index]  # it is there
+    make.change(link, closing_since=ago(31))
+    shown = page(pages, link)
+    assert "This takes longer than usual. Please do not pay elsewhere." in words(shown)
+    assert soup(shown).select_one("[data-etag]")["data-etag"] != tag  # type: ignore[index]
     assert offered(shown) == []
     assert soup(shown).select_one("#to-bank") is None
     assert pages.get(f"/pay/{link.code}/continue").location == f"/pay/{link.code}/processing"
@@ -120,7 +125,7 @@ def test_trying_again_closes_the_old_payment_first_and_leads_back_to_the_button(
     assert at_bank.shows_closed(first)
     moved = pages.get(f"/pay/{link.code}/status?on=processing")
     assert moved.headers["HX-Redirect"] == f"/pay/{link.code}"
-    assert offered(page(pages, link, "pay")) == ["Try again (attempt 2/3)"]
+    assert offered(page(pages, link, "pay")) == ["Try again (attempt 2/3)", "Cancel"]
     assert press(pages, link, "").location.startswith(at_bank.connection.access.base_url)
     assert [attempt.number for attempt in everything(PaymentAttempt)] == [1, 2]
 
@@ -153,7 +158,7 @@ def test_the_third_attempt_offers_no_further_one(make: Factories, pages: Pages) 
     last = begun(make, pages, link)
     decline(last)
     shown = page(pages, link)
-    assert "Payment declined (attempt 3/3)" in words(shown)
+    assert "Payment declined (attempt 3/3). You can cancel." in words(shown)
     assert offered(shown) == ["Cancel"]
 
 
@@ -162,8 +167,8 @@ def test_after_three_attempts_the_page_says_when_one_can_start_again(
 ) -> None:
     link = make.link()
     for number in (1, 2, 3):
-        label = offered(page(pages, link, "pay"))
-        assert label == (["Pay €25.00"] if number == 1 else [f"Try again (attempt {number}/3)"])
+        again = [f"Try again (attempt {number}/3)", "Cancel"]
+        assert offered(page(pages, link, "pay")) == (["Pay €25.00"] if number == 1 else again)
         decline(begun(make, pages, link), for_good=True)
     shown = page(pages, link, "pay")
     assert words(shown).count("Maximum retry attempts exceeded.") == 1
@@ -171,8 +176,14 @@ def test_after_three_attempts_the_page_says_when_one_can_start_again(
     assert f"You can start again at {session.expires_at:%H:%M}" in words(shown)
     assert offered(shown) == []
     assert soup(shown).select_one("[data-reload-after-s]") is not None
-    # Who has not tried is not kept from it.
-    assert offered(page(Pages(rows), link, "pay")) == ["Pay €25.00"]
+    # Who has not tried is not kept from it, and the status is the same for everyone.
+    other = page(Pages(rows), link, "pay")
+    assert offered(other) == ["Pay €25.00"]
+    assert "Maximum retry attempts exceeded." not in words(other)
+    for answer in (shown, other):
+        status = soup(answer).select_one("#payment-status")
+        assert status is not None
+        assert "The last payment did not go through" in status.get_text()
     make.change(session, expires_at=ago(1))
     shown = page(pages, link, "pay")
     assert offered(shown) == ["Pay €25.00"]
@@ -279,7 +290,7 @@ def test_another_browser_is_told_honestly_and_may_start_again_only_after_a_while
     other = Pages(rows)
     answer = other.get(f"/pay/{attempt.link.code}/continue")
     assert answer.status_code == 409
-    assert "started on another device" in words(answer)
+    assert "started on another device or in another browser" in words(answer)
     assert "Start again here" not in words(answer)
     assert press(other, attempt.link, "retry").status_code == 409
     assert fresh(attempt.link).closing_for is None
@@ -315,7 +326,7 @@ def test_a_browser_that_was_restarted_goes_on_with_its_payment(
     decline(attempt, for_good=True)
     shown = page(restarted, attempt.link, "pay")
     assert DECLINED in words(shown)
-    assert offered(shown) == ["Try again (attempt 2/3)"]
+    assert offered(shown) == ["Try again (attempt 2/3)", "Cancel"]
 
 
 def test_an_address_given_once_stands_in_the_form_of_that_browser_and_of_no_other(

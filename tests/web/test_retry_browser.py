@@ -9,7 +9,7 @@ from tests.conftest import Configure
 from tests.domain.at_bank import AtBank
 from tests.domain.closings import step
 from tests.factories import Factories, everything
-from webapp.domain.payments import audit
+from webapp.domain.payments import audit, starts
 from webapp.models import PaymentAttempt, PaymentLink
 
 pytestmark = pytest.mark.browser
@@ -58,6 +58,25 @@ def test_trying_again_is_offered_after_a_while_and_leads_back_to_the_button(
     assert (first.state, first.is_current, second.number) == ("EXPIRED", False, 2)
     assert dialogs == []
     assert audit.run().is_clean
+
+
+def test_whoever_did_not_begin_it_is_not_sent_to_the_bank_however_long_they_watch(
+    make: Factories, configure: Configure, site: str, page: Page
+) -> None:
+    configure(start_timeout_s=2, poll_interval_s=0.5)
+    code = make.pending().link.code
+    page.goto(f"{site}/pay/{code}/processing")
+    to_bank, there = page.locator("#to-bank"), page.get_by_text("finish it there")
+    expect(there).to_be_visible()
+    expect(to_bank).to_be_hidden()
+    # The next fragment is the same for everyone, and brings the link along.
+    again = page.get_by_role("button", name="Start again here")
+    expect(again).to_be_visible(timeout=PATIENCE_MS)
+    expect(to_bank).to_have_count(1)
+    expect(to_bank).to_be_hidden()
+    assert Axe().run(page).violations_count == 0
+    starts.again(code, None)
+    expect(there).to_be_hidden(timeout=PATIENCE_MS)
 
 
 def test_canceling_leads_back_to_the_pay_page(

@@ -135,7 +135,7 @@ def test_a_payment_that_is_watched_for_what_goes_back_keeps_no_page_asking(
     make: Factories, pages: Pages, state: str, page: str
 ) -> None:
     attempt = make.pending()
-    make.change(attempt.link, state=state, ended_at=func.now())
+    make.change(attempt.link, state=state, ended_at=func.now(), paid_at=func.now())
     later = func.now() + timedelta(days=14)
     make.change(attempt, state=AttemptState.EXPIRED, watch_until=later)
     assert poll(pages, attempt.link, page).headers["X-Poll-After"] == "15"

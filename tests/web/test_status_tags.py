@@ -31,7 +31,7 @@ ATTEMPT = st.sampled_from(
 )
 MAYBE = st.booleans()
 CLOSING = st.sampled_from((None, None, "expiry", "cancel", "retry"))
-WHY = st.sampled_from((None, "timeout", "network", "declined"))
+WHY = st.sampled_from((None, "timeout", "network", "refused", "declined"))
 NUMBER = st.integers(1, 4)
 
 ROW = st.fixed_dictionaries(
@@ -39,6 +39,7 @@ ROW = st.fixed_dictionaries(
         "state": LINK,
         "closing_for": CLOSING,
         "left_s": LEFT_S,
+        "closing_s": PAST_S,
         "version": st.integers(1, 3),
         "attempt": ATTEMPT,
         "is_current": st.sampled_from((True, True, True, False)),
@@ -71,7 +72,7 @@ def write(make: Factories, attempt: PaymentAttempt, row: dict[str, Any]) -> None
         ended_at=ago(1),
         paid_at=ago(1),
         closing_for=row["closing_for"],
-        closing_since=None if is_closed else ago(1),
+        closing_since=None if is_closed else ago(row["closing_s"]),
         closing_due_at=None if is_closed else ago(-600),
     )
     make.change(
@@ -167,6 +168,7 @@ UNVERSIONED = st.fixed_dictionaries(
         "may_still_be_paid": MAYBE,
         "waiting_s": SECONDS,
         "left_s": st.sampled_from((-1.0, 0.0, 0.1, 9000.0)),
+        "closing_s": SECONDS,
     }
 )
 
@@ -174,11 +176,19 @@ UNVERSIONED = st.fixed_dictionaries(
 def seen(link: dict[str, Any], attempt: dict[str, Any], rest: dict[str, Any]) -> LinkStatus:
     """Return what the pages read of such a row."""
     rest = dict(rest)
-    left_s = rest.pop("left_s")
+    left_s, closing_s = rest.pop("left_s"), rest.pop("closing_s")
     found = AttemptStatus(reference="att-one", **attempt, **rest)
     moment = datetime(2026, 6, 1, 12, tzinfo=UTC)
     return LinkStatus(
-        1, "ABCDEFGH", 7, expires_at=moment, left_s=left_s, ended_s=0, attempt=found, **link
+        1,
+        "ABCDEFGH",
+        7,
+        expires_at=moment,
+        left_s=left_s,
+        closing_s=closing_s,
+        ended_s=0,
+        attempt=found,
+        **link,
     )
 
 

@@ -3,12 +3,17 @@
 from typing import Final
 
 from webapp.config import Settings
-from webapp.core.states import SESSION_OPEN, AttemptState, SessionState
+from webapp.core.states import LINK_ENDED, SESSION_OPEN, AttemptState, SessionState
 from webapp.domain.payments.status import LinkStatus
 
 PAY: Final = "pay"
 RETRY: Final = "retry"
 CANCEL: Final = "cancel"
+# The payment under way can be finished, by whoever began it.
+FINISH: Final = "finish"
+
+# A worker reads and closes a checkout within seconds, where its provider answers.
+_LONG_S: Final = 30
 
 
 def of(status: LinkStatus, settings: Settings) -> tuple[str, ...]:
@@ -36,6 +41,16 @@ def of(status: LinkStatus, settings: Settings) -> tuple[str, ...]:
     return (CANCEL,) if is_last else (RETRY, CANCEL)
 
 
+def can_finish(status: LinkStatus) -> bool:
+    """Whether the payment under way can still be finished; who has left it, is not sent there."""
+    attempt = status.attempt
+    return (
+        status.can_go_on
+        and attempt is not None
+        and attempt.session_state is not SessionState.CANCELED
+    )
+
+
 def is_interrupted(status: LinkStatus) -> bool:
     """Whether something is known to have gone wrong with the current attempt."""
     attempt = status.attempt
@@ -57,6 +72,17 @@ def is_stranded(status: LinkStatus, settings: Settings) -> bool:
     )
 
 
+def may_be_paid_late(status: LinkStatus) -> bool:
+    """Whether money may still come for a link that has ended."""
+    attempt = status.attempt
+    return status.state in LINK_ENDED and attempt is not None and attempt.may_still_be_paid
+
+
+def is_closing_long(status: LinkStatus) -> bool:
+    """Whether ending the last payment takes longer than a buyer was told."""
+    return status.closing_s >= _LONG_S
+
+
 def tag(status: LinkStatus, settings: Settings) -> str:
     """Name everything that changes the words of a page and leaves no row in the trail."""
     attempt = status.attempt
@@ -66,4 +92,6 @@ def tag(status: LinkStatus, settings: Settings) -> str:
         marks += "U" if attempt.has_url else ""
         marks += "S" if is_stranded(status, settings) else ""
         marks += "O" if attempt.is_session_over else ""
+        marks += "M" if may_be_paid_late(status) else ""
+        marks += "L" if is_closing_long(status) else ""
     return marks

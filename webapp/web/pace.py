@@ -1,5 +1,7 @@
 """How often a page asks: often while something is about to happen, then less, then never."""
 
+import math
+
 from webapp.config import Settings
 from webapp.core.states import LinkState
 from webapp.domain.payments import pace
@@ -48,8 +50,26 @@ def poll_after(
     )
 
 
+def waited_s(status: LinkStatus) -> float:
+    """Return for how many seconds what is due by now has been waited for; it never stands still.
+
+    While money is looked at, that is since its buyer came back: no row that a page reads says more.
+    """
+    if status.state not in {LinkState.OPEN, LinkState.REVIEW}:
+        return status.ended_s
+    waits = [-status.left_s] if status.state is LinkState.OPEN and status.left_s <= 0 else []
+    if status.closing_for is not None:
+        waits.append(status.closing_s)
+    if status.attempt is not None:
+        waits.append(status.attempt.waiting_s)
+    return min(waits, default=math.inf)
+
+
 def deadline_s(status: LinkStatus, settings: Settings) -> float:
-    """Return how long the page may go on asking before it asks the buyer: never past the end."""
-    if status.state is not LinkState.OPEN:
+    """Return how long the page may go on asking before it asks the buyer.
+
+    Until the link's end, if that is sooner; what is still under way after it has no such end.
+    """
+    if status.state is not LinkState.OPEN or status.left_s <= 0:
         return settings.poll_limit_s
     return max(min(settings.poll_limit_s, status.left_s), 1)

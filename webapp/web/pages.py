@@ -35,7 +35,7 @@ def right_page(status: LinkStatus, asked: PageName) -> PageName:
     # Until the last payment has been looked after, nobody can begin another.
     if status.is_in_flight or status.closing_for == closing.RETRY:
         return PageName.PROCESSING
-    # "We stopped checking" is a page of its own that a payable link may show.
+    # "Nothing was paid so far" is a page of its own that a payable link may show.
     return PageName.EXPIRED if asked is PageName.EXPIRED else PageName.PAY
 
 

@@ -34,7 +34,8 @@ class StatusPanel:
     def of(cls, status: LinkStatus, deliveries: Deliveries | None, page: PageName) -> Self:
         """Say what a page says of this state."""
         attempt = status.attempt
-        offers_bank = status.can_go_on and attempt is not None and attempt.has_url
+        can_finish = offers.can_finish(status)
+        offers_bank = can_finish and attempt is not None and attempt.has_url
         headline, lines = _words(status, deliveries, page)
         return cls(
             status=LINK_STATUS[status.state].code,
@@ -42,7 +43,7 @@ class StatusPanel:
             lines=lines,
             tone=_tone(status),
             is_in_flight=status.is_in_flight,
-            offers=offers.of(status, settings),
+            offers=(*((offers.FINISH,) if can_finish else ()), *offers.of(status, settings)),
             offers_bank=offers_bank,
             has_left_bank=offers_bank and attempt is not None and attempt.has_returned,
             offers_pay=status.is_payable and page is PageName.EXPIRED,
@@ -62,7 +63,7 @@ def _tone(status: LinkStatus) -> str:
             return "busy"
         case LinkState.OPEN if status.is_in_flight:
             is_wrong = offers.is_interrupted(status) or offers.is_stranded(status, settings)
-            return "warning" if is_wrong else "busy"
+            return "warning" if is_wrong or not offers.can_finish(status) else "busy"
         case LinkState.OPEN if attempt is not None:
             return "warning"
         case _:
@@ -83,47 +84,51 @@ def _words(
                     "This page tells you how they decide.",
                 ),
             )
-        case LinkState.EXPIRED | LinkState.CANCELED if status.is_unverified:
-            return (
-                "We could not find out whether this was paid",
-                (
-                    "The bank did not answer us until the end. Please do not pay again.",
-                    "If you were charged, write to the shop: it knows of this.",
-                ),
-            )
-        case LinkState.CANCELED if status.was_dismissed:
-            return (
-                "The shop did not accept this payment",
-                ("Your money is still with its payment provider: ask the shop to send it back.",),
-            )
-        case LinkState.EXPIRED:
-            return (
-                "This link has expired",
-                ("No payment reached us before its end. Ask the shop for a new link.",),
-            )
-        case LinkState.CANCELED:
-            return "This link was canceled", ("It cannot be paid any more.",)
+        case LinkState.EXPIRED | LinkState.CANCELED:
+            return _ended(status)
         case LinkState.REFUNDED:
             return "Refunded", ("Your money is on its way back to you.",)
         case _:
             return open_words.of(status, page)
 
 
+def _ended(status: LinkStatus) -> tuple[str, tuple[str, ...]]:
+    """Say that a link has ended unpaid; what is not certain about that comes first."""
+    if status.is_unverified:
+        return "We could not find out whether this was paid", (
+            "The bank did not answer us until the end. Please do not pay again.",
+            "If you were charged, write to the shop: it knows of this.",
+        )
+    if status.was_dismissed:
+        return "The shop did not accept this payment", (
+            "Your money is still with its payment provider: ask the shop to send it back.",
+        )
+    is_expired = status.state is LinkState.EXPIRED
+    said = "This link has expired" if is_expired else "This link was canceled"
+    if offers.may_be_paid_late(status):
+        return said, (
+            "It cannot be paid any more.",
+            "If you have just paid, wait: this page shows it. Please do not pay again.",
+        )
+    if is_expired:
+        return said, ("No payment reached us before its end. Ask the shop for a new link.",)
+    return said, ("It cannot be paid any more.",)
+
+
 def _promises(deliveries: Deliveries | None) -> tuple[str, ...]:
     if deliveries is None:
         return ()
-    made = {0: "No tickets belong to this payment", 1: "1 ticket made"}.get(
-        deliveries.tickets, f"{deliveries.tickets} tickets made"
-    )
+    made = {0: "", 1: "1 ticket made"}.get(deliveries.tickets, f"{deliveries.tickets} tickets made")
+    of_email = f"{made} · " if made else "Receipt: "
     if deliveries.emails_waiting:
-        return (f"{made} · email on its way",)
+        return (f"{of_email}email on its way",)
     if deliveries.emails_sent:
-        return (f"{made} · email delivered",)
+        return (f"{of_email}email delivered",)
     if deliveries.emails_doubtful:
         return (
-            f"{made} · the email was sent, and may not have arrived",
+            f"{of_email}the email was sent, and may not have arrived",
             "Look in your spam folder; the shop can send it again.",
         )
     if deliveries.emails_failed:
-        return (f"{made} · the email could not be delivered", "The shop knows and will help you.")
-    return (made,)
+        return (f"{of_email}the email could not be delivered", "The shop knows and will help you.")
+    return (made,) if made else ()

@@ -26,6 +26,8 @@ class SittingPanel:
     # The payment in flight was begun in this browser.
     is_paying: bool
     was_canceled: bool
+    # Its last attempt was interrupted: it may be given up for good.
+    can_cancel: bool
     next_attempt: str | None
     # All attempts are used; another can be begun then, in so many seconds.
     exhausted_until: datetime | None
@@ -53,6 +55,7 @@ class SittingPanel:
             reference=sessions.reference_of(token) if is_shown and token else None,
             is_paying=sessions.is_paying(status.link_id, token),
             was_canceled=sitting is not None and sitting.state is SessionState.CANCELED,
+            can_cancel=sitting is not None and sitting.state is SessionState.INTERRUPTED,
             next_attempt=f"attempt {count}/{most}" if 1 < count <= most else None,
             exhausted_until=until,
             exhausted_for_s=int((until - now).total_seconds()) + 1 if until else 0,
@@ -81,4 +84,5 @@ def _say(state: SessionState, interruption: str | None = None, count: int = 1) -
         is_starting=True,
         count=count,
         most=settings.session_max_attempts,
+        can_retry=True,  # of an attempt that may not have begun
     )

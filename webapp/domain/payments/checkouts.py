@@ -105,7 +105,7 @@ def note_email(session: PaymentSession, buyer_email: str | None) -> None:
         InvalidInputError: it is missing or wrong.
     """
     if not buyer_email:
-        raise InvalidInputError("email", "is needed: your tickets are sent there")
+        raise InvalidInputError("email", "is needed")
     session.buyer_email = text.email_address("email", buyer_email)
 
 

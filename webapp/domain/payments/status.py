@@ -56,7 +56,7 @@ class AttemptStatus:
     # The how many-th of its sitting it is.
     number: int
     session_state: SessionState
-    # Why the sitting was interrupted: `timeout`, `network` or `declined`.
+    # Why the sitting was interrupted: `timeout`, `network`, `refused` or `declined`.
     interruption: str | None
     # The sitting's time has passed, swept or not.
     is_session_over: bool
@@ -80,6 +80,8 @@ class LinkStatus:
     left_s: float
     ended_s: float
     closing_for: str | None
+    # For so long a worker has been about to end what is in flight; 0 where none is.
+    closing_s: float
     # It ended, and nobody could find out whether it was paid.
     is_unverified: bool
     # Money came, and the shop did not accept it.
@@ -171,6 +173,7 @@ def _question(is_asked_for: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
             _seconds(PaymentLink.expires_at - now).label("left_s"),
             _seconds(now - ended).label("ended_s"),
             PaymentLink.closing_for,
+            _seconds(now - PaymentLink.closing_since).label("closing_s"),
             _is_unverified().label("is_unverified"),
             _was_dismissed().label("was_dismissed"),
             PaymentAttempt.reference,
@@ -221,6 +224,7 @@ def of_row(row: Any) -> LinkStatus:  # noqa: ANN401  # of SQLAlchemy, or of psyc
         left_s=row.left_s,
         ended_s=row.ended_s or 0.0,
         closing_for=row.closing_for,
+        closing_s=row.closing_s or 0.0,
         is_unverified=row.is_unverified,
         was_dismissed=row.was_dismissed,
         attempt=attempt,
