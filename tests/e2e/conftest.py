@@ -22,6 +22,8 @@ T = TypeVar("T")
 
 # How long the town's buyers may wait for a bank that hangs.
 BANK_TIMEOUT_S = 12
+# By the Procfile's line.
+WEB_PROCESSES = 2
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -118,6 +120,9 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
         "CHECK_NEW_EVERY_S": "1",
     }
     with Stack(tmp_path_factory.mktemp("hung"), demo="plain", changes=changes) as stack:
+        # A storm upon one process while the other still starts would take every thread of it.
+        log = stack.folder / "log" / "web.log"
+        eventually(lambda: log.read_text().count("Started worker-") == WEB_PROCESSES)
         office = Office(stack)
         yield Town(stack, office)
         office.close()
