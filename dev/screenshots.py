@@ -9,6 +9,7 @@ from PIL import Image
 from playwright.sync_api import sync_playwright
 
 from dev.browser import launch
+from dev.office import Office
 from dev.paths import ROOT
 from dev.signals import stopped_by_signals
 from dev.stack import Stack
@@ -40,7 +41,8 @@ def main(words: list[str]) -> int:
         Stack(demo="examples", step=step) as stack,
         sync_playwright() as playwright,
     ):
-        walk = Walk.through(stack)
+        office = Office(stack)
+        walk = Walk.through(stack, office)
         browser = launch(playwright)
         for look, options in _LOOKS.items():
             with step(f"Pages, {look}"):
@@ -52,6 +54,7 @@ def main(words: list[str]) -> int:
                     _keep(page.screenshot(full_page=True), f"{name}.{look}.png")
                     context.close()
         browser.close()
+        office.close()
     return 0
 
 

@@ -7,10 +7,12 @@ from typing import Final
 
 from playwright.sync_api import Page
 
+from dev.office import SLUG, Office
 from dev.stack import Stack
-from webapp.domain.desk import demo
+from webapp.core.money import Money
+from webapp.domain.desk import demo, merchants
+from webapp.domain.payments import links
 
-# Made by hand in the test of a page that asks for an address.
 _PAY = re.compile(r"http://\S+/pay/(\w+)")
 
 # The worker prints and sends while we look.
@@ -27,13 +29,14 @@ class Walk:
     """A stack with the demo's examples, and the codes of their links."""
 
     stack: Stack
+    office: Office
     payable: str
     codes: Mapping[str, str]
     open_to_all: str
 
     @classmethod
-    def through(cls, stack: Stack) -> "Walk":
-        """Look up the examples of this stack.
+    def through(cls, stack: Stack, office: Office) -> "Walk":
+        """Look up the examples of this stack in its books.
 
         Raises:
             ValueError: the stack was not started with its examples.
@@ -41,31 +44,27 @@ class Walk:
         payable = _PAY.search(stack.seeded)
         if payable is None:
             raise ValueError("the stack has no examples")
-        codes = {}
-        for reference in ("TEST-001", "DEMO-PAID", "DEMO-REVIEW", "DEMO-EXPIRED", "DEMO-CANCELED"):
-            shown = _PAY.search(stack.flask("links", "show", reference).stdout)
-            if shown is None:
-                raise ValueError(f"{reference} has no address")
-            codes[reference] = shown[1]
-        return cls(stack, payable[1], codes, _new_link(stack))
+        examples = ("TEST-001", "DEMO-PAID", "DEMO-REVIEW", "DEMO-EXPIRED", "DEMO-CANCELED")
+        with office.app.app_context():
+            merchant = merchants.get(SLUG)
+            codes = {reference: links.get(merchant, reference).code for reference in examples}
+        return cls(stack, office, payable[1], codes, _new_link(office))
 
     def new_link(self) -> str:
         """Make an open link whose buyer's address is known, and return its code."""
-        return _new_link(self.stack, "--buyer-email", "ada@buyers.example")
+        return _new_link(self.office, buyer_email="ada@buyers.example")
 
     def goto(self, page: Page, path: str) -> None:
         """Open an address of the payment page."""
         page.goto(f"{self.stack.url}{path}")
 
 
-def _new_link(stack: Stack, *words: str) -> str:
-    made = stack.flask(
-        "links", "make", "--open", "--title", "Song book", "--amount", "18.50", *words
-    )
-    found = _PAY.search(made.stdout)
-    if found is None:
-        raise ValueError(made.stdout + made.stderr)
-    return found[1]
+def _new_link(office: Office, buyer_email: str | None = None) -> str:
+    order = links.Order(title="Song book", money=Money(1850, "EUR"), buyer_email=buyer_email)
+    with office.app.app_context():
+        merchant = merchants.get(SLUG)
+        made = links.make(merchant, order, actor="office")
+        return links.open_(merchant, made.reference, actor="office").code
 
 
 def _declined(times: int) -> Visit:

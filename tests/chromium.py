@@ -16,6 +16,28 @@ if TYPE_CHECKING:
     from tests.browser.tab import Tab
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+
+# Only the last such list on a command line counts: first what Playwright itself names, then the
+# address bar's own pages, which each new window would load although nobody sees an address bar.
+# They take as much of a processor as the test's page.
+_UNUSED_FEATURES = (
+    "AvoidUnnecessaryBeforeUnloadCheckSync",
+    "DestroyProfileOnBrowserClose",
+    "HttpsUpgrades",
+    "HttpsFirstBalancedModeAutoEnable",
+    "LensOverlay",
+    "MediaRouter",
+    "PaintHolding",
+    "ThirdPartyStoragePartitioning",
+    "AvoidCorsURLLoaderRestartOnRedirect",
+    "OptimizationHints",
+    "NetworkTimeServiceQuerying",
+    "AimEnabled",
+    "PreconnectToSearch",
+    "WebUIOmniboxPopup",
+    "WebUIOmniboxAimPopup",
+    "WebUIOmniboxFullPopup",
+)
 # The sandbox cannot work for root; the others keep the browser from calling home.
 ARGUMENTS = (
     "--no-sandbox",
@@ -24,6 +46,7 @@ ARGUMENTS = (
     "--disable-component-update",
     "--disable-sync",
     "--no-first-run",
+    f"--disable-features={','.join(_UNUSED_FEATURES)}",
 )
 
 

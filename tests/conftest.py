@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from argon2 import PasswordHasher
 from flask import Flask
 
 from tests import database
@@ -12,11 +13,14 @@ from tests.factories import Factories
 from tests.sandbox import process as bank_process
 from webapp import logs
 from webapp.config import Settings
+from webapp.domain.desk import passwords
 from webapp.extensions import db, queue_redis
 from webapp.factory import create_app
 from webapp.providers import http
 
 Configure = Callable[..., Settings]
+
+_HASHER, _NOBODYS = passwords._HASHER, passwords._NOBODYS
 
 
 @pytest.fixture(scope="session")
@@ -54,6 +58,23 @@ def app(settings: Settings, worker_id: str) -> Iterator[Flask]:
             db.engine.dispose()
         app.extensions["tillgate.status_lane"].reads.close()
         http.close()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quick_passwords() -> Iterator[None]:
+    """Passwords are hashed by small figures: hundreds of tests sign in, few are about the work."""
+    with pytest.MonkeyPatch.context() as patch:
+        hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+        patch.setattr(passwords, "_HASHER", hasher)
+        patch.setattr(passwords, "_NOBODYS", hasher.hash("nobody's"))
+        yield
+
+
+@pytest.fixture
+def real_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Passwords are hashed by the figures that everybody's are."""
+    monkeypatch.setattr(passwords, "_HASHER", _HASHER)
+    monkeypatch.setattr(passwords, "_NOBODYS", _NOBODYS)
 
 
 @pytest.fixture

@@ -73,6 +73,7 @@ def test_a_user_without_a_password_cannot_sign_in(make: Factories) -> None:
     assert not users.is_stamped(olga, users.session_stamp(olga))
 
 
+@pytest.mark.usefixtures("real_passwords")
 def test_nothing_that_is_stored_tells_the_password(make: Factories) -> None:
     one, other = user(make), user(make, "otto@example.org")
     assert (one.password_hash or "").startswith("$argon2id$")
@@ -80,6 +81,7 @@ def test_nothing_that_is_stored_tells_the_password(make: Factories) -> None:
     assert one.password_hash != other.password_hash
 
 
+@pytest.mark.usefixtures("real_passwords")
 def test_an_unknown_address_costs_as_much_work_as_a_wrong_password(make: Factories) -> None:
     user(make)
     # What is compared where there is nobody was made with today's figures.
@@ -98,6 +100,7 @@ def test_an_unknown_address_costs_as_much_work_as_a_wrong_password(make: Factori
     assert seconds("no address") > known / 2
 
 
+@pytest.mark.usefixtures("real_passwords")
 def test_older_figures_are_replaced_at_the_next_sign_in(make: Factories) -> None:
     olga = user(make)
     old = PasswordHasher(time_cost=1, memory_cost=8_192, parallelism=1).hash(PASSWORD)

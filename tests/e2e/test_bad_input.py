@@ -55,8 +55,8 @@ def test_a_notice_that_is_too_large_or_forged_is_refused_and_not_kept(
     assert hook(office) == (path, before)
 
 
-def test_a_form_that_is_too_large_is_refused(place: Place) -> None:
-    code = place.link()
+def test_a_form_that_is_too_large_is_refused(place: Place, office: Office) -> None:
+    code = office.link(1)
     length = f"Content-Length: {5_000_000}"
     kind = "Content-Type: application/x-www-form-urlencoded"
     assert send(place, f"/pay/{code}", length, kind, body=b"email=").split()[1] == b"413"

@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, Response
 
+from dev.office import Office
 from dev.walk import PAGES, Walk
+from tests.accessible import COLOURS, faults
 from tests.chromium import Console
 from tests.e2e.conftest import Place
 
@@ -17,9 +18,9 @@ REFUSALS = "Failed to load resource: the server responded with a status of 4"
 
 
 @pytest.fixture(scope="module")
-def walk(place: Place) -> Walk:
+def walk(place: Place, office: Office) -> Walk:
     """The way through the demo's pages."""
-    return Walk.through(place.stack)
+    return Walk.through(place.stack, office)
 
 
 @pytest.fixture
@@ -38,10 +39,9 @@ def test_a_page_is_accessible_quiet_and_fits_a_small_phone(
 ) -> None:
     page, console = look
     PAGES[name](walk, page)
-    for scheme in ("light", "dark"):
-        page.emulate_media(color_scheme=scheme)
-        found = Axe().run(page)
-        assert found.violations_count == 0, f"{scheme}: {found.generate_report()}"
+    assert faults(page) == []
+    page.emulate_media(color_scheme="dark")
+    assert faults(page, *COLOURS) == []
     assert page.evaluate("document.documentElement.scrollWidth") <= 320
     console.expect(REFUSALS)
     assert console.unexpected() == []

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import BrowserContext, Page, expect
 
+from tests.accessible import faults
 from tests.chromium import Console
 from tests.conftest import Configure
 from tests.domain.at_sumup import AtSumUp, sumup_of
@@ -79,7 +79,6 @@ def test_everybody_can_use_the_pages_on_a_phone(
         "/sumup/callback",
     ):
         desk.goto(f"{site}/desk/account{path}")
-        found = Axe().run(desk)
-        assert found.violations_count == 0, f"{path}: {found.generate_report()}"
+        assert faults(desk) == [], path
         wide = desk.evaluate("document.documentElement.scrollWidth")
         assert wide <= PHONE["width"], f"{path} is {wide} wide"

@@ -1,9 +1,9 @@
 """The desk in a real browser: what a script adds, and that nobody is kept out."""
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+from tests.accessible import faults
 from tests.chromium import Console
 from tests.conftest import Configure
 from tests.domain.attending import be_paid_twice, waiting
@@ -148,8 +148,7 @@ def test_every_page_is_for_everybody_and_fits_a_phone(
         else:
             goto(desk, path)
         expect(desk.get_by_role("heading", level=1)).to_be_visible()
-        found = Axe().run(desk)
-        assert found.violations_count == 0, f"{path}: {found.generate_report()}"
+        assert faults(desk) == [], path
         wide = desk.evaluate("document.documentElement.scrollWidth")
         assert wide <= PHONE["width"], f"{path} is {wide} wide"
 

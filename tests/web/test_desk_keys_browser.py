@@ -1,9 +1,9 @@
 """The pages for programs in a real browser: on a phone, and for those who do not see them."""
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import BrowserContext, Page, expect
 
+from tests.accessible import faults
 from tests.factories import Factories, everything
 from tests.web.desk import PASSWORD, user_of
 from webapp.domain.desk import api_keys
@@ -58,7 +58,6 @@ def test_everybody_can_use_the_pages_on_a_phone(desk: Page, make: Factories, sit
             expect(desk.get_by_role("heading", level=1)).to_have_text("Key made")
         else:
             desk.goto(f"{site}{path}")
-        found = Axe().run(desk)
-        assert found.violations_count == 0, f"{path}: {found.generate_report()}"
+        assert faults(desk) == [], path
         wide = desk.evaluate("document.documentElement.scrollWidth")
         assert wide <= PHONE["width"], f"{path} is {wide} wide"
