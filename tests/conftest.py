@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+import redis
 from argon2 import PasswordHasher
 from flask import Flask
 
@@ -14,7 +15,7 @@ from tests.sandbox import process as bank_process
 from webapp import logs
 from webapp.config import Settings
 from webapp.domain.desk import passwords
-from webapp.extensions import db, queue_redis
+from webapp.extensions import connect_redis, db, queue_redis
 from webapp.factory import create_app
 from webapp.providers import http
 
@@ -77,11 +78,18 @@ def real_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(passwords, "_NOBODYS", _NOBODYS)
 
 
+@pytest.fixture(scope="session")
+def patient_redis(settings: Settings) -> Iterator[redis.Redis]:
+    """The queue's Redis, by a client that a busy machine does not make give up."""
+    with connect_redis(settings.redis_url, timeout_s=10) as client:
+        yield client
+
+
 @pytest.fixture
-def rows(app: Flask) -> Iterator[Flask]:
+def rows(app: Flask, patient_redis: redis.Redis) -> Iterator[Flask]:
     """An app context on an empty database, emptied again afterwards."""
     with app.app_context():
-        queue_redis.flushdb()
+        patient_redis.flushdb()
         yield app
         db.session.remove()
         with db.engine.begin() as connection:
