@@ -66,7 +66,7 @@ def test_a_checkout_that_another_service_made_is_waited_for_and_has_no_way_to_th
         assert "Waiting for your payment" in said[-1]
         assert "Continue at the bank" not in words(answer)
         assert "the bank's page" not in said[-1]
-        assert "go on from here" not in said[-1]
+        assert "go on where" not in said[-1]
         assert "Processing payment..." not in said[-1]
     assert len(set(said)) == 3
 

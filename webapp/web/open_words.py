@@ -61,7 +61,7 @@ def _waiting(status: LinkStatus, attempt: AttemptStatus) -> Words:
         return _processing(is_starting=True), ()
     phase = pace.phase(status)
     if attempt.has_url and not attempt.has_returned:
-        on = "If you closed that page, you can go on from here."
+        on = "If you closed that page, you can go on where you started."
         return "Waiting for your payment", ("Finish it on the bank's page.", on)[
             : 2 if phase else 1
         ]
