@@ -9,7 +9,10 @@ from tests.e2e.conftest import Town
 pytestmark = [pytest.mark.browser, pytest.mark.stack, pytest.mark.xdist_group("town")]
 
 
-@pytest.mark.parametrize(("waited_s", "within_s"), [(0, 5), (40, 8)], ids=["soon", "late"])
+@pytest.mark.parametrize(
+    ("waited_s", "within_s"),
+    [pytest.param(0, 5, id="soon"), pytest.param(40, 8, id="late", marks=pytest.mark.drill)],
+)
 def test_a_payment_shows_within_seconds_on_the_page_that_waits_for_it(
     town: Town, context: BrowserContext, waited_s: int, within_s: float
 ) -> None:

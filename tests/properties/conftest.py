@@ -1,4 +1,4 @@
-"""How long the histories are: 6 of 50 steps at each bank; 100 of them in `make drill`."""
+"""How long the histories are: 4 of 50 steps at each bank; 100 of them in `make drill`."""
 
 import logging
 import os
@@ -12,7 +12,7 @@ from tests.properties.world import World, running
 from webapp.config import Settings
 
 _ORDINARY = settings(
-    max_examples=6,
+    max_examples=4,
     stateful_step_count=50,
     deadline=None,
     database=None,

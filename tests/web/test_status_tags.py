@@ -117,7 +117,7 @@ def test_the_lane_says_nothing_new_exactly_where_the_view_does_and_in_the_same_w
         said = lane._nothing_new(environ, code, app.extensions["tillgate.settings"])
         return None if said is None else {name.title(): value for name, value in said}
 
-    @pace(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @pace(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
     @given(before=ROW, after=ROW)
     def holds(before: dict[str, Any], after: dict[str, Any]) -> None:
         write(make, attempt, before)
