@@ -10,11 +10,18 @@ from werkzeug.wrappers import Request, Response
 from tests.conftest import Configure
 from tests.factories import Factories, fresh
 from tests.fakes.serving import served
+from tests.fakes.shops import TIMEOUT_S
 from tests.fakes.sumup import FakeSumUp
 from webapp.core import clock
-from webapp.domain.payments import account_changes, accounts, consents, credentials
-from webapp.models import Merchant, ProviderAccount
+from webapp.domain.payments import account_changes, accounts, consents, credentials, tokens
+from webapp.domain.transaction import step_outside
+from webapp.models import Merchant, PaymentAttempt, ProviderAccount
 from webapp.providers import http
+from webapp.providers.base import CheckoutRequest, Creation
+
+# What is left of a token: so little that it is renewed, or nothing.
+SOON = timedelta(minutes=14)
+PAST = timedelta(seconds=-1)
 
 
 class CountingSumUp(FakeSumUp):
@@ -93,3 +100,18 @@ def sumup_of(make: Factories, configure: Configure) -> Iterator[AtSumUp]:
         yield AtSumUp(make, fake)
         fake.close()
     http.close()
+
+
+def request_of(attempt: PaymentAttempt) -> CheckoutRequest:
+    """Return the request that was stored with an attempt."""
+    return CheckoutRequest.from_json(attempt.request)
+
+
+def create(
+    make: Factories, account: ProviderAccount, attempt: PaymentAttempt | None = None
+) -> Creation:
+    """Ask for an attempt's checkout, or for one of a new attempt."""
+    attempt = attempt or make.created()
+    connection, request = accounts.connection(fresh(account)), request_of(attempt)
+    step_outside()
+    return tokens.create(account.id, connection, request, timeout_s=TIMEOUT_S)

@@ -9,22 +9,17 @@ from flask import Flask
 from structlog.testing import capture_logs
 
 from tests.conftest import Configure
-from tests.domain.at_sumup import AtSumUp, sumup_of
+from tests.domain.at_sumup import PAST, SOON, AtSumUp, create, sumup_of
 from tests.domain.side_by_side import meanwhile, side_by_side, wait_for
 from tests.factories import Factories, everything, fresh
-from tests.fakes.shops import TIMEOUT_S
 from webapp.core import clock
 from webapp.core.states import AccountState
 from webapp.domain.budget import Budget
-from webapp.domain.payments import account_changes, accounts, attempts, tokens
+from webapp.domain.payments import account_changes, attempts, tokens
 from webapp.domain.payments.tokens import Summary
-from webapp.domain.transaction import step_outside
-from webapp.models import Alert, PaymentAttempt, ProviderAccount
-from webapp.providers.base import CheckoutRequest, Created, Creation, Refused, Unanswered
+from webapp.models import Alert
+from webapp.providers.base import Created, Refused
 from webapp.providers.probes import Accepted
-
-SOON = timedelta(minutes=14)
-PAST = timedelta(seconds=-1)
 
 
 @pytest.fixture
@@ -35,19 +30,6 @@ def at_sumup(make: Factories, configure: Configure) -> Iterator[AtSumUp]:
 
 def run() -> Summary:
     return tokens.renew_due(Budget.of(seconds=30))
-
-
-def request_of(attempt: PaymentAttempt) -> CheckoutRequest:
-    return CheckoutRequest.from_json(attempt.request)
-
-
-def create(
-    make: Factories, account: ProviderAccount, attempt: PaymentAttempt | None = None
-) -> Creation:
-    attempt = attempt or make.created()
-    connection, request = accounts.connection(fresh(account)), request_of(attempt)
-    step_outside()
-    return tokens.create(account.id, connection, request, timeout_s=TIMEOUT_S)
 
 
 def test_a_token_is_renewed_before_it_ends_and_not_long_before(at_sumup: AtSumUp) -> None:
@@ -235,54 +217,6 @@ def test_an_account_that_fails_keeps_nobody_else_waiting(
     assert "credentials_unusable" in {log["event"] for log in logs}
 
 
-def test_a_token_that_is_over_is_renewed_before_the_checkout_is_asked_for(
-    at_sumup: AtSumUp, make: Factories
-) -> None:
-    account = at_sumup.by_consent()
-    at_sumup.age(account, left=PAST)
-    assert isinstance(create(make, account), Created)
-    assert fresh(account).token_expires_at > clock.now()  # type: ignore[operator]  # it is set
-
-
-def test_a_token_that_is_not_taken_is_renewed_and_the_checkout_asked_for_again(
-    at_sumup: AtSumUp, make: Factories
-) -> None:
-    account = at_sumup.by_consent()
-    at_sumup.age(account, left=timedelta(hours=1))
-    at_sumup.fake.forget_access_tokens()
-    assert isinstance(create(make, account), Created)
-
-
-def test_a_token_that_is_refused_late_is_renewed_by_a_worker_and_not_while_the_buyer_waits(
-    at_sumup: AtSumUp, make: Factories, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    account = at_sumup.by_consent()
-    at_sumup.age(account, left=timedelta(hours=1))
-    at_sumup.fake.forget_access_tokens()
-    calls = at_sumup.fake.token_calls
-    with monkeypatch.context() as late:
-        late.setattr(tokens, "_ANSWERED_WITHIN_S", 0)
-        assert isinstance(create(make, account), Unanswered)
-    assert at_sumup.fake.token_calls == calls
-    assert run() == Summary(renewed=1)
-    assert isinstance(create(make, account), Created)
-
-
-def test_a_token_that_was_renewed_meanwhile_is_used_and_not_renewed_again(
-    at_sumup: AtSumUp, make: Factories
-) -> None:
-    account = at_sumup.by_consent()
-    attempt = make.created()
-    connection, request = accounts.connection(fresh(account)), request_of(attempt)
-    at_sumup.fake.forget_access_tokens()
-    at_sumup.age(account, left=SOON)
-    assert run() == Summary(renewed=1)
-    calls = at_sumup.fake.token_calls
-    made = tokens.create(account.id, connection, request, timeout_s=TIMEOUT_S)
-    assert isinstance(made, Created)
-    assert at_sumup.fake.token_calls == calls
-
-
 def test_a_key_takes_the_place_of_a_consent_that_was_lost(
     at_sumup: AtSumUp, make: Factories
 ) -> None:
@@ -294,16 +228,6 @@ def test_a_key_takes_the_place_of_a_consent_that_was_lost(
     assert fresh(account).consent_lost_at is None
     assert [alert.ended_at is None for alert in everything(Alert)] == [False]
     assert isinstance(create(make, account), Created)
-
-
-def test_a_checkout_does_not_fail_for_a_token_that_cannot_be_renewed_just_now(
-    at_sumup: AtSumUp, make: Factories
-) -> None:
-    account = at_sumup.by_consent()
-    at_sumup.age(account, left=PAST)
-    at_sumup.fake.misbehave("token", "unavailable")
-    assert isinstance(create(make, account), Unanswered)
-    assert isinstance(create(make, account), Unanswered), "while it rests"
 
 
 def test_a_refusal_that_no_renewal_heals_asks_for_no_token_after_token(
