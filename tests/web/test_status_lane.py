@@ -18,9 +18,10 @@ from tests.pages import Pages
 from tests.sandbox.process import eventually
 from tests.web.test_checkout import in_state
 from tests.web.test_status import ON, STATES
+from webapp.core.gathering import UnansweredError
 from webapp.domain.payments import status as statuses
 from webapp.domain.payments import timelines
-from webapp.domain.payments.status_reads import CannotReadError, StatusReads
+from webapp.domain.payments.status_reads import StatusReads
 from webapp.extensions import db, queue_redis
 from webapp.models import PaymentLink
 from webapp.web.status_lane import StatusLane
@@ -235,9 +236,9 @@ def test_a_database_that_is_away_is_said_at_once_and_found_again(
     with monkeypatch.context() as away:
         for line in reads.lines:
             away.setattr(line, "_url", line._url.replace("/var/", "/nowhere/"))
-        with pytest.raises(CannotReadError):
+        with pytest.raises(UnansweredError):
             reads.get(link.code)
-        with pytest.raises(CannotReadError):
+        with pytest.raises(UnansweredError):
             reads.timeline(link.id)
     found = reads.get(link.code)
     assert found is not None
@@ -272,7 +273,7 @@ def test_who_waits_for_a_line_that_hangs_is_told_soon(app: Flask, make: Factorie
     with ThreadPoolExecutor(1) as threads:
         first = threads.submit(reads.get, link.code)
         eventually(lambda: reads._statuses._is_led)
-        with pytest.raises(CannotReadError):
+        with pytest.raises(UnansweredError):
             reads.get(link.code)
         answers.set()
         assert first.result() is None

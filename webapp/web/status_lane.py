@@ -13,9 +13,10 @@ from flask import Flask
 from webapp import client
 from webapp.config import Settings
 from webapp.core import references
+from webapp.core.gathering import UnansweredError
 from webapp.core.states import LinkState
 from webapp.domain.payments.status import LinkStatus
-from webapp.domain.payments.status_reads import CannotReadError, StatusReads
+from webapp.domain.payments.status_reads import StatusReads
 from webapp.domain.payments.timelines import Timeline
 from webapp.extensions import settings_of
 from webapp.web import headers
@@ -84,7 +85,7 @@ class StatusLane:
             return None
         try:
             status = self.reads.get(code)
-        except CannotReadError:
+        except UnansweredError:
             return None
         if status is None:
             return None
@@ -104,7 +105,7 @@ class StatusLane:
     def _reads_timeline(self, status: LinkStatus) -> Timeline | None:
         try:
             return self.reads.timeline(status.link_id)
-        except CannotReadError:
+        except UnansweredError:
             return None
 
     def _ask_for_check(self, status: LinkStatus) -> None:

@@ -13,7 +13,7 @@ from psycopg.conninfo import make_conninfo
 from sqlalchemy import Select
 from sqlalchemy.dialects.postgresql import psycopg as dialect
 
-from webapp.core.gathering import Gathering, UnansweredError
+from webapp.core.gathering import Gathering
 from webapp.domain.payments import status as statuses
 from webapp.domain.payments import timelines
 from webapp.domain.payments.status import LinkStatus
@@ -36,10 +36,6 @@ _OPTIONS: Final = (
 )
 
 
-class CannotReadError(Exception):
-    """There is nobody to ask, or what was asked is not answered."""
-
-
 class StatusReads:
     """Reads `LinkStatus` and `Timeline` on a connection each, made when it is needed.
 
@@ -57,25 +53,18 @@ class StatusReads:
         """Return what `status.get` does; None where there is no such link, or it is a DRAFT.
 
         Raises:
-            CannotReadError: nothing is known; nothing was changed.
+            UnansweredError: nothing is known; nothing was changed.
         """
-        try:
-            row = self._statuses.get(code)
-        except UnansweredError as error:
-            raise CannotReadError(str(error)) from error
+        row = self._statuses.get(code)
         return statuses.of_row(row) if row is not None else None
 
     def timeline(self, link_id: int) -> Timeline:
         """Return what `timelines.of_link` does.
 
         Raises:
-            CannotReadError: nothing is known; nothing was changed.
+            UnansweredError: nothing is known; nothing was changed.
         """
-        try:
-            rows = self._timelines.get(link_id)
-        except UnansweredError as error:
-            raise CannotReadError(str(error)) from error
-        return timelines.of_rows(rows or ())
+        return timelines.of_rows(self._timelines.get(link_id) or ())
 
     def close(self) -> None:
         """Let go of the connections, in a quiet moment; the next one who asks makes another."""
