@@ -6,20 +6,14 @@ from webapp.core.states import SessionState
 
 Interruption = Literal["timeout", "network", "refused", "declined"]
 
+# What happened, and what may be done about it; of the last attempt there is no other to follow.
 _INTERRUPTED: Final = {
-    "timeout": "Payment timeout (attempt {count}/{most}). You can retry or cancel.",
-    "network": "Network error detected (attempt {count}/{most}). Would you like to retry?",
-    "refused": "Payment not started (attempt {count}/{most}). Would you like to retry?",
-    "declined": "Payment declined (attempt {count}/{most}). Would you like to retry?",
+    "timeout": ("Payment timeout", "You can retry or cancel."),
+    "network": ("Network error detected", "Would you like to retry?"),
+    "refused": ("Payment not started", "Would you like to retry?"),
+    "declined": ("Payment declined", "Would you like to retry?"),
 }
-
-# Of the last attempt: no other may follow.
-_LAST: Final = {
-    "timeout": "Payment timeout (attempt {count}/{most}). You can cancel.",
-    "network": "Network error detected (attempt {count}/{most}). You can cancel.",
-    "refused": "Payment not started (attempt {count}/{most}). You can cancel.",
-    "declined": "Payment declined (attempt {count}/{most}). You can cancel.",
-}
+_LAST: Final = "You can cancel."
 
 _STARTING: Final = "Processing payment..."
 _WAITING: Final = "Payment request submitted! Waiting for verification..."
@@ -57,7 +51,7 @@ def sentence(
             return _STARTING if is_starting else _WAITING
         case SessionState.INTERRUPTED:
             is_last = count >= most if can_retry is None else not can_retry
-            words = _LAST if is_last else _INTERRUPTED
-            return words[interruption or "timeout"].format(count=count, most=most)
+            happened, advice = _INTERRUPTED[interruption or "timeout"]
+            return f"{happened} (attempt {count}/{most}). {_LAST if is_last else advice}"
         case _:
             return _PLAIN[state]

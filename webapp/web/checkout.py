@@ -18,7 +18,7 @@ from webapp.domain.payments import status as statuses
 from webapp.domain.payments.status import LinkStatus
 from webapp.domain.tickets import buyer_tokens, tickets
 from webapp.extensions import settings
-from webapp.web import leaving, offers, pace
+from webapp.web import leaving, pace
 from webapp.web.codes import clean_code
 from webapp.web.pages import PageName, path, right_page
 from webapp.web.panels import StatusPanel
@@ -79,7 +79,7 @@ def pay(code: str) -> ResponseReturnValue:
 def continue_payment(code: str) -> ResponseReturnValue:
     """Send the buyer back to the provider's page, if the payment was started in this browser."""
     status = statuses.get(clean_code(code))
-    url = statuses.checkout_url(status.link_id) if offers.can_finish(status) else None
+    url = statuses.checkout_url(status.link_id) if status.can_go_on else None
     if url is None:
         return redirect(path(status.code, PageName.PROCESSING), 303)
     if not sessions.is_paying(status.link_id, sitting_cookie.token()):

@@ -41,16 +41,6 @@ def of(status: LinkStatus, settings: Settings) -> tuple[str, ...]:
     return (CANCEL,) if is_last else (RETRY, CANCEL)
 
 
-def can_finish(status: LinkStatus) -> bool:
-    """Whether the payment under way can still be finished; who has left it, is not sent there."""
-    attempt = status.attempt
-    return (
-        status.can_go_on
-        and attempt is not None
-        and attempt.session_state is not SessionState.CANCELED
-    )
-
-
 def is_interrupted(status: LinkStatus) -> bool:
     """Whether something is known to have gone wrong with the current attempt."""
     attempt = status.attempt

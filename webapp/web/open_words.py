@@ -101,19 +101,16 @@ def _ended(attempt: AttemptStatus) -> Words:
     return failed, (f"{uncharged} You can try again.",)
 
 
-def _sentence(attempt: AttemptStatus) -> str:
-    return session_words.sentence(
-        attempt.session_state,
-        interruption=attempt.interruption,
-        is_starting=False,
-        count=attempt.number,
-        most=settings.session_max_attempts,
-    )
-
-
 def _interrupted(attempt: AttemptStatus, *, can_retry: bool) -> str:
+    return _sentence(attempt, SessionState.INTERRUPTED, can_retry=can_retry)
+
+
+def _sentence(
+    attempt: AttemptStatus, state: SessionState | None = None, *, can_retry: bool | None = None
+) -> str:
+    """Return what its sitting says, or would say in another state."""
     return session_words.sentence(
-        SessionState.INTERRUPTED,
+        state or attempt.session_state,
         interruption=attempt.interruption,
         is_starting=False,
         count=attempt.number,

@@ -34,8 +34,7 @@ class StatusPanel:
     def of(cls, status: LinkStatus, deliveries: Deliveries | None, page: PageName) -> Self:
         """Say what a page says of this state."""
         attempt = status.attempt
-        can_finish = offers.can_finish(status)
-        offers_bank = can_finish and attempt is not None and attempt.has_url
+        offers_bank = status.can_go_on and attempt is not None and attempt.has_url
         headline, lines = _words(status, deliveries, page)
         return cls(
             status=LINK_STATUS[status.state].code,
@@ -43,7 +42,7 @@ class StatusPanel:
             lines=lines,
             tone=_tone(status),
             is_in_flight=status.is_in_flight,
-            offers=(*((offers.FINISH,) if can_finish else ()), *offers.of(status, settings)),
+            offers=(*((offers.FINISH,) if status.can_go_on else ()), *offers.of(status, settings)),
             offers_bank=offers_bank,
             has_left_bank=offers_bank and attempt is not None and attempt.has_returned,
             offers_pay=status.is_payable and page is PageName.EXPIRED,
@@ -63,7 +62,7 @@ def _tone(status: LinkStatus) -> str:
             return "busy"
         case LinkState.OPEN if status.is_in_flight:
             is_wrong = offers.is_interrupted(status) or offers.is_stranded(status, settings)
-            return "warning" if is_wrong or not offers.can_finish(status) else "busy"
+            return "warning" if is_wrong or not status.can_go_on else "busy"
         case LinkState.OPEN if attempt is not None:
             return "warning"
         case _:

@@ -15,6 +15,14 @@ CANCEL: Final = "cancel"
 RETRY: Final = "retry"
 
 
+def lets_finish(reason: str | None) -> bool:
+    """Whether a payment on its way may still be finished: nobody has asked to have it closed.
+
+    At the link's end whoever is paying just then is left in peace.
+    """
+    return reason in {None, EXPIRY}
+
+
 def mark(link: PaymentLink, reason: Reason, *, actor: str) -> None:
     """Begin closing; a link that is being closed already keeps its reason.
 

@@ -49,7 +49,7 @@ def _may_be_shown(attempt: PaymentAttempt) -> bool:
         attempt.is_current
         and attempt.state in MAY_HOLD_MONEY
         and link.state is LinkState.OPEN
-        and link.closing_for in {None, closing.EXPIRY}
+        and closing.lets_finish(link.closing_for)
     )
 
 

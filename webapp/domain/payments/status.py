@@ -99,11 +99,13 @@ class LinkStatus:
 
     @property
     def can_go_on(self) -> bool:
-        """Whether the buyer may still pay the current attempt: nobody has asked to have it closed.
-
-        At the link's end whoever is paying just then is left in peace.
-        """
-        return self.is_in_flight and self.closing_for in {None, closing.EXPIRY}
+        """Whether the buyer may still pay the current attempt, and has not left it."""
+        return (
+            self.is_in_flight
+            and self.attempt is not None
+            and self.attempt.session_state is not SessionState.CANCELED
+            and closing.lets_finish(self.closing_for)
+        )
 
     @property
     def is_payable(self) -> bool:
